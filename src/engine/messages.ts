@@ -1,0 +1,131 @@
+/**
+ * Every message across the process border, batched one a step each way. This is the only file that
+ * both halves of the engine import. Tokens travel as flat typed arrays, never one object a token.
+ */
+import type { SamplingParams } from '../sampling-params.ts';
+
+/** One sequence to generate; ids are unique for the life of the parent process. */
+export type AddCommand = {
+  readonly id: number;
+  readonly promptTokens: Int32Array;
+  readonly sampling: SamplingParams;
+  /** Most completion tokens; at least 1. */
+  readonly maxTokens: number;
+  /** End-of-sequence and stop tokens are not sampled before this many completion tokens. */
+  readonly minTokens: number;
+  /** Ids that end the sequence, end-of-sequence ids included unless they are ignored. */
+  readonly stopTokenIds: readonly number[];
+  /** Priority class 0 (first) to 7 (last); 3 is the default. */
+  readonly priority: number;
+  /** Fair shares are kept between tenants; '' is the anonymous tenant. */
+  readonly tenant: string;
+  /** Namespace of the prefix cache: only sequences with an equal salt share blocks. */
+  readonly cacheSalt: string;
+};
+
+/** Parent to engine process. */
+export type ParentMessage =
+  | { readonly kind: 'commands'; readonly adds: readonly AddCommand[]; readonly aborts: Int32Array }
+  | { readonly kind: 'flushPrefixCache' }
+  | { readonly kind: 'shutdown' };
+
+export type FinishReason = 'stop' | 'length' | 'abort' | 'error';
+
+/** Why and how one sequence ended; exactly one for every accepted AddCommand. */
+export type FinishRecord = {
+  readonly id: number;
+  readonly reason: FinishReason;
+  /** The stop token that ended it, or null. It is counted but is not among the emitted tokens. */
+  readonly stopTokenId: number | null;
+  /** An ETAP_ERR_* code when the reason is 'error'. */
+  readonly errorCode: string | null;
+  readonly errorMessage: string | null;
+  readonly promptTokenCount: number;
+  /** Prompt tokens whose KV came from the prefix cache. */
+  readonly cachedTokenCount: number;
+  readonly completionTokenCount: number;
+  readonly preemptionCount: number;
+  /** Milliseconds from arrival in the engine to the first scheduled step, to the first token, to the end. */
+  readonly queuedMs: number;
+  readonly firstTokenMs: number;
+  readonly totalMs: number;
+};
+
+/** Log-probabilities of one emitted token; sent only for sequences that asked for them. */
+export type TokenLogprobs = {
+  readonly id: number;
+  readonly logprob: number;
+  readonly topIds: Int32Array;
+  readonly topLogprobs: Float32Array;
+};
+
+/** Log-probabilities of prompt tokens 1..n-1, sent once before the first completion token. */
+export type PromptLogprobs = { readonly id: number; readonly tokens: readonly TokenLogprobs[] };
+
+/** Figures of the engine process after one step; the parent's metrics read only these. */
+export type EngineStats = {
+  readonly runningCount: number;
+  readonly waitingCount: number;
+  readonly blocksTotal: number;
+  readonly blocksFree: number;
+  /** Held by no sequence, kept for the prefix cache; also allocatable. */
+  readonly blocksCached: number;
+  readonly blocksUsed: number;
+  /** Totals since the engine process started. */
+  readonly prefixQueriedTokens: number;
+  readonly prefixHitTokens: number;
+  readonly preemptionCount: number;
+  readonly recomputedTokens: number;
+  readonly prefillTokens: number;
+  readonly decodeTokens: number;
+  readonly stepCount: number;
+  readonly nanRowCount: number;
+  /** Of this step. */
+  readonly stepMs: number;
+  readonly scheduleMs: number;
+  readonly stepPrefillTokens: number;
+  readonly stepDecodeTokens: number;
+  readonly oldestWaitMs: number;
+  readonly blockedReason: 'none' | 'slots' | 'blocks' | 'budget';
+};
+
+/** What the executor turned out to be; printed at start and served by /version and /v1/models. */
+export type EngineInfo = {
+  readonly backend: string;
+  /** Instruction set or compute capability the kernels were chosen for. */
+  readonly isa: string;
+  readonly dtype: string;
+  readonly layerCount: number;
+  readonly vocabSize: number;
+  readonly maxModelLen: number;
+  readonly blockSize: number;
+  readonly blockCount: number;
+  readonly slotCount: number;
+  readonly kvBytesPerToken: number;
+  readonly weightBytes: number;
+  readonly threadCount: number;
+  readonly tensorParallelSize: number;
+  readonly loadMs: number;
+};
+
+/** Engine process to parent. */
+export type EngineMessage =
+  | {
+      readonly kind: 'loading';
+      readonly stage: string;
+      readonly doneBytes: number;
+      readonly totalBytes: number;
+    }
+  | { readonly kind: 'ready'; readonly info: EngineInfo }
+  | {
+      readonly kind: 'step';
+      /** Pairs (sequence id, token id) in emission order. */
+      readonly tokens: Int32Array;
+      /** One entry for each pair whose sequence asked for log-probabilities, in the same order. */
+      readonly logprobs: readonly TokenLogprobs[];
+      readonly promptLogprobs: readonly PromptLogprobs[];
+      readonly finishes: readonly FinishRecord[];
+      readonly stats: EngineStats;
+    }
+  | { readonly kind: 'heartbeat'; readonly stepCount: number; readonly stepAgeMs: number }
+  | { readonly kind: 'failed'; readonly code: string; readonly message: string };

@@ -1,0 +1,12 @@
+/** Text in, ids out, and back: everything that knows characters lives in this folder. */
+export { loadTextModel } from './load-text-model.ts';
+export { StopMatcher } from './stop-matcher.ts';
+export type {
+  ChatMessage,
+  Detokenizer,
+  GenerationDefaults,
+  RenderedPrompt,
+  RenderOptions,
+  TextModel,
+  Tokenizer,
+} from './text-model.ts';

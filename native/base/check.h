@@ -10,9 +10,9 @@ namespace etap {
 
 }  // namespace etap
 
-#define ETAP_CHECK(condition, message)                                   \
-  do {                                                                   \
-    if (!(condition)) [[unlikely]] {                                     \
-      ::etap::check_failed(#condition, __FILE__, __LINE__, message);     \
-    }                                                                    \
+#define ETAP_CHECK(condition, message)                               \
+  do {                                                               \
+    if (!(condition)) [[unlikely]] {                                 \
+      ::etap::check_failed(#condition, __FILE__, __LINE__, message); \
+    }                                                                \
   } while (0)

@@ -25,17 +25,18 @@ struct SequenceRows {
 };
 
 struct ForwardBatch {
-  std::span<const std::int32_t> tokens;     // [sum of query_length]
-  std::span<const SequenceRows> sequences;  // in the order of `tokens`
-  std::span<const std::int32_t> logit_rows; // indices into `tokens`, ascending
+  std::span<const std::int32_t> tokens;      // [sum of query_length]
+  std::span<const SequenceRows> sequences;   // in the order of `tokens`
+  std::span<const std::int32_t> logit_rows;  // indices into `tokens`, ascending
 };
 
 struct TransformerOptions {
-  std::int64_t block_count;         // KV blocks of 64 tokens; block 0 is the null block
-  std::int64_t step_token_capacity; // most tokens in one forward pass
+  std::int64_t block_count;          // KV blocks of 64 tokens; block 0 is the null block
+  std::int64_t step_token_capacity;  // most tokens in one forward pass
   std::int64_t step_sequence_capacity;
   std::int64_t logit_row_capacity;
-  // Same bits for a request whatever else is in the batch: fixed KV splits, fixed path by token role.
+  // Same bits for a request whatever else is in the batch: fixed KV splits, fixed path by token
+  // role.
   bool strict = true;
 };
 

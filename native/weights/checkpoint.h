@@ -1,6 +1,6 @@
-// A Hugging Face checkpoint folder: config.json and one or more safetensors files. Everything in the
-// headers is verified when the folder is opened; tensors are read by pread, never mapped (a file that
-// is truncated under a mapping is SIGBUS).
+// A Hugging Face checkpoint folder: config.json and one or more safetensors files. Everything in
+// the headers is verified when the folder is opened; tensors are read by pread, never mapped (a
+// file that is truncated under a mapping is SIGBUS).
 #pragma once
 
 #include <cstdint>
@@ -49,8 +49,8 @@ class Checkpoint {
   std::int64_t total_bytes() const;
 
   // Reads a tensor, or a slice of it, in the dtype it is stored in. Thread-safe.
-  // Throws ETAP_ERR_TENSOR when missing, when its shape is not `expected_shape` (the whole tensor's),
-  // or when the file ends early.
+  // Throws ETAP_ERR_TENSOR when missing, when its shape is not `expected_shape` (the whole
+  // tensor's), or when the file ends early.
   HostTensor load(std::string_view name, const Shape& expected_shape, Slice slice = {}) const;
 
  private:

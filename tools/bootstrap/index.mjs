@@ -1,10 +1,10 @@
 /**
- * `npm start` and `npm test` on a fresh clone: installs and builds what is missing or stale, then
- * starts the server or runs every test. Plain JavaScript without dependencies, because nothing is
+ * `npm start`, `npm test` and every other npm script on a fresh clone: installs and builds what is
+ * missing or stale, then starts the server, runs every test or runs a tool. Plain JavaScript without dependencies, because nothing is
  * installed yet when it runs.
  */
 import { spawn } from 'node:child_process';
-import { buildNative, buildTypeScript, installDependencies } from './steps.mjs';
+import { buildNative, buildTools, buildTypeScript, installDependencies } from './steps.mjs';
 import { checkToolchain } from './toolchain.mjs';
 
 /** @param {string} command @param {string[]} args @returns {Promise<number>} exit code */
@@ -52,7 +52,14 @@ async function build() {
   return 0;
 }
 
-const commands = { start, test, build };
+/** Runs tools/NAME/main.ts, e.g. `tool simulate --seeds 100`. */
+async function tool([name = '', ...args]) {
+  await prepare({ tests: true });
+  await buildTools();
+  return runInForeground(process.execPath, [`build/js/tools/${name}/main.js`, ...args]);
+}
+
+const commands = { start, test, build, tool };
 const [name = '', ...args] = process.argv.slice(2);
 const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
 if (command === undefined) {

@@ -86,6 +86,19 @@ export async function buildTypeScript() {
   });
 }
 
+/** Compiles the tools in tools/, and the sources they import, to build/js. */
+export async function buildTools() {
+  const step = {
+    stamp: 'build/stamps/tools',
+    output: 'build/js/src/cli.js',
+    inputs: ['src', 'tools', 'tsconfig.json', 'tsconfig.tools.json', 'package-lock.json'],
+  };
+  await whenStale(step, () => {
+    rmSync('build/js', { recursive: true, force: true });
+    return runStep('compiling the tools', 'node_modules/.bin/tsc', ['-p', 'tsconfig.tools.json']);
+  });
+}
+
 /** @param {{ tests: boolean }} options whether the native tests are built too */
 export async function buildNative(options) {
   const step = {

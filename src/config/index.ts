@@ -1,0 +1,22 @@
+/** Door of the configuration: one schema, one frozen object. */
+export type { Assignment } from './assignment.ts';
+export { bodyBytesMax } from './body-limit.ts';
+export { renderFlagHelp } from './flag-help.ts';
+export { describeAssignments, type LoadedConfig, loadConfig, mergeConfig } from './load.ts';
+export { describeAllowed, formatValue } from './parse-value.ts';
+export { readConfigText } from './read-file.ts';
+export { type CommandLine, readCommandLine, SHORT_FLAGS } from './read-flags.ts';
+export type {
+  Config,
+  DrainConfig,
+  EngineConfig,
+  LimitsConfig,
+  LogConfig,
+  MetricsConfig,
+  ModelConfig,
+  ServerConfig,
+  TimeoutsConfig,
+} from './schema.ts';
+export { SECTIONS, SETTINGS, type Setting } from './settings.ts';
+export { formatBytes } from './size.ts';
+export { didYouMean } from './suggest.ts';

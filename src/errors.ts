@@ -25,10 +25,16 @@ const row = (status: number, type: ErrorType, slug: string | null): ErrorRow => 
 /** Codes are documented in docs/errors.md; a test compares the two. */
 export const ERROR_TABLE = {
   ETAP_ERR_INVALID_REQUEST: row(400, 'invalid_request_error', null),
+  ETAP_ERR_NOT_SUPPORTED: row(400, 'invalid_request_error', 'unsupported_parameter'),
   ETAP_ERR_CONTEXT_LENGTH: row(400, 'invalid_request_error', 'context_length_exceeded'),
   ETAP_ERR_MODEL_NOT_FOUND: row(404, 'invalid_request_error', 'model_not_found'),
   ETAP_ERR_ROUTE_NOT_FOUND: row(404, 'invalid_request_error', 'not_found'),
+  ETAP_ERR_METHOD_NOT_ALLOWED: row(405, 'invalid_request_error', 'method_not_allowed'),
+  ETAP_ERR_REQUEST_TIMEOUT: row(408, 'invalid_request_error', 'request_timeout'),
+  ETAP_ERR_ABORTED: row(409, 'invalid_request_error', 'request_aborted'),
   ETAP_ERR_BODY_TOO_LARGE: row(413, 'invalid_request_error', 'body_too_large'),
+  ETAP_ERR_MEDIA_TYPE: row(415, 'invalid_request_error', 'unsupported_media_type'),
+  ETAP_ERR_HEADERS_TOO_LARGE: row(431, 'invalid_request_error', 'headers_too_large'),
   ETAP_ERR_UNAUTHORIZED: row(401, 'authentication_error', 'invalid_api_key'),
   ETAP_ERR_QUEUE_FULL: row(429, 'rate_limit_error', 'rate_limit_exceeded'),
   ETAP_ERR_INTERNAL: row(500, 'server_error', 'server_error'),

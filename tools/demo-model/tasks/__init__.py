@@ -1,0 +1,16 @@
+"""The tasks the demo model learns: `draw` makes one item of a named task on one side of the split."""
+
+from .item import HELD_OUT_ONE_IN, Item, is_held_out
+from .mixture import EVALUATED, TASKS, conversation, draw
+from .prose import Corpus
+
+__all__ = [
+    "Corpus",
+    "EVALUATED",
+    "HELD_OUT_ONE_IN",
+    "Item",
+    "TASKS",
+    "conversation",
+    "draw",
+    "is_held_out",
+]

@@ -62,6 +62,16 @@ export type TokenLogprobs = {
 /** Log-probabilities of prompt tokens 1..n-1, sent once before the first completion token. */
 export type PromptLogprobs = { readonly id: number; readonly tokens: readonly TokenLogprobs[] };
 
+/**
+ * First step of a sequence, sent once with that step (not again after a preemption), so that the
+ * parent can account for a sequence that it ends itself.
+ */
+export type SequenceStart = {
+  readonly id: number;
+  readonly queuedMs: number;
+  readonly cachedTokenCount: number;
+};
+
 /** Figures of the engine process after one step; the parent's metrics read only these. */
 export type EngineStats = {
   readonly runningCount: number;
@@ -119,6 +129,7 @@ export type EngineMessage =
   | { readonly kind: 'ready'; readonly info: EngineInfo }
   | {
       readonly kind: 'step';
+      readonly starts: readonly SequenceStart[];
       /** Pairs (sequence id, token id) in emission order. */
       readonly tokens: Int32Array;
       /** One entry for each pair whose sequence asked for log-probabilities, in the same order. */

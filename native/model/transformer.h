@@ -34,7 +34,7 @@ struct TransformerOptions {
   std::int64_t block_count;          // KV blocks of 64 tokens; block 0 is the null block
   std::int64_t step_token_capacity;  // most tokens in one forward pass
   std::int64_t step_sequence_capacity;
-  std::int64_t logit_row_capacity;
+  std::int64_t logit_row_capacity;  // most rows in one call of logits()
   // Same bits for a request whatever else is in the batch: fixed KV splits, fixed path by token
   // role.
   bool strict = true;
@@ -54,9 +54,15 @@ class Transformer {
   static std::int64_t kv_bytes_per_token(const ModelConfig& config);
   std::int64_t weight_bytes() const;
 
-  // Writes the latent KV of every row into the cache and the logits of `logit_rows` into `logits`
-  // [logit_rows.size(), vocab_size] fp32 on rank 0; other ranks pass nullptr.
-  void forward(const ForwardBatch& batch, float* logits);
+  // Writes the latent KV of every row into the cache and keeps the final hidden states of
+  // `logit_rows` until the next forward pass.
+  void forward(const ForwardBatch& batch);
+
+  // Logits of logit_rows[first, first + count) of the last forward pass into `logits`
+  // [count, vocab_size] fp32 on rank 0; other ranks pass nullptr. Called by every rank with the
+  // same numbers; several calls, because a chunk with prompt log-probabilities wants a row for each
+  // token.
+  void logits(std::int64_t first, std::int64_t count, float* logits);
 
  private:
   struct State;

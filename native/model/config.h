@@ -4,20 +4,27 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 namespace etap {
 
 enum class Scoring { kSoftmax, kSigmoid };
 enum class TopkMethod { kGreedy, kGroupLimitedGreedy, kNoauxTc };
 
+// Long-context rotary embedding (arXiv 2309.00071), with the defaults of Hugging Face.
 struct YarnConfig {
   bool enabled = false;
   double factor = 1.0;
   double original_max_position_embeddings = 4096;
   double beta_fast = 32.0;
   double beta_slow = 1.0;
-  double mscale = 1.0;
+  // Weight of ln(factor) in the softmax scale; 0 leaves the scale alone.
   double mscale_all_dim = 0.0;
+  // Multiplies cos and sin: m(mscale) / m(mscale_all_dim) where both are given, else m(1), with
+  // m(x) = 0.1 x ln(factor) + 1.
+  double attention_factor = 1.0;
+  // Round the borders of the ramp to whole dimensions.
+  bool truncate = true;
 };
 
 struct ModelConfig {
@@ -63,7 +70,11 @@ struct ModelConfig {
   double softmax_scale() const;
 };
 
-// Throws ETAP_ERR_MODEL_CONFIG naming the field, the value found and what is allowed.
+// Reads config.json of a checkpoint folder. Throws ETAP_ERR_CHECKPOINT when it cannot be read and
+// ETAP_ERR_MODEL_CONFIG naming the field, the value found and what is allowed.
 ModelConfig load_model_config(const std::filesystem::path& folder);
+
+// The same on JSON text; `file_name` is for messages.
+ModelConfig parse_model_config(std::string_view json, const std::string& file_name);
 
 }  // namespace etap

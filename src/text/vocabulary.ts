@@ -3,6 +3,7 @@
  * load; the hot path of detokenizing only indexes into it.
  */
 import { EtapError } from '../errors.ts';
+import { OUTPUT_MARKERS } from './output-markers.ts';
 
 /** Ids at or above this are refused: no model is near it, and a table that large is an attack. */
 const TOKEN_ID_LIMIT = 1 << 20;
@@ -10,7 +11,7 @@ const TOKEN_ID_LIMIT = 1 << 20;
 export type AddedToken = {
   readonly id: number;
   readonly content: string;
-  /** Hidden when text is decoded with `skipSpecial`. */
+  /** Hidden when text is decoded with `skipSpecial`; markers of thinking and tool calls never are. */
   readonly special: boolean;
 };
 
@@ -120,6 +121,7 @@ function checkedAddedTokens(tokens: readonly AddedToken[]): AddedToken[] {
         `tokenizer.json: added token ${id} is empty; added tokens must have text`,
       );
     }
-    return { id: checkedId(id, content), content, special: special === true };
+    const hidden = special === true && !OUTPUT_MARKERS.includes(content);
+    return { id: checkedId(id, content), content, special: hidden };
   });
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { StopMatcher } from '../../../src/text/index.ts';
+import { cutText } from '../../support/cut-text.ts';
 
 /** All that a matcher shows for `pieces`, and the stop string it ended with. */
 function run(stops: readonly string[], pieces: readonly string[]) {
@@ -12,13 +13,6 @@ function run(stops: readonly string[], pieces: readonly string[]) {
     if (stop !== null) return { shown, stop };
   }
   return { shown: shown + matcher.flush(), stop: null };
-}
-
-/** Cuts `text` at the given places. */
-function cut(text: string, places: readonly number[]): string[] {
-  const borders = [0, ...places.map((place) => place % (text.length + 1)), text.length];
-  borders.sort((a, b) => a - b);
-  return borders.slice(1).map((end, index) => text.slice(borders[index], end));
 }
 
 describe('StopMatcher', () => {
@@ -57,7 +51,7 @@ describe('StopMatcher', () => {
     const places = fc.array(fc.nat(), { maxLength: 8 });
     fc.assert(
       fc.property(letters, stops, places, (text, stopStrings, cuts) => {
-        expect(run(stopStrings, cut(text, cuts))).toEqual(run(stopStrings, [...text]));
+        expect(run(stopStrings, cutText(text, cuts))).toEqual(run(stopStrings, [...text]));
       }),
       { numRuns: 5000 },
     );

@@ -114,14 +114,12 @@ describe('chat', () => {
           const whole = parts.join('');
           const borders = [0, ...cuts.map((cut) => cut % (whole.length + 1)), whole.length];
           borders.sort((a, b) => a - b);
-          const messages = borders
-            .slice(1)
-            .map(
-              (end, index): ChatMessage => ({
-                role: 'system',
-                content: whole.slice(borders[index], end),
-              }),
-            );
+          const messages = borders.slice(1).map(
+            (end, index): ChatMessage => ({
+              role: 'system',
+              content: whole.slice(borders[index], end),
+            }),
+          );
           const { text, tokens } = await model.renderChat(messages, render);
           expect(specialsOf(tokens)).toEqual([258, 261]);
           expect(text).toBe(`${BOS}${whole}${ASSISTANT}`);

@@ -1,0 +1,20 @@
+#include "backend/create.h"
+
+#include "backend/reference/backend.h"
+#include "base/error.h"
+
+namespace etap {
+
+std::unique_ptr<Backend> create_backend(std::string_view name, const BackendOptions& options) {
+  (void)options;
+  if (name == "reference") return create_reference_backend();
+  if (name == "cuda") {
+    throw Error("ETAP_ERR_CUDA_NOT_BUILT",
+                "the CUDA library is not built; build it where nvcc is found, or choose the cpu "
+                "backend");
+  }
+  throw Error("ETAP_ERR_CONFIG", "there is no backend \"" + std::string(name) +
+                                     "\"; choose cpu, cuda or reference");
+}
+
+}  // namespace etap

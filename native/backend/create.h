@@ -1,0 +1,23 @@
+// Opens a backend by its name.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "backend/backend.h"
+
+namespace etap {
+
+struct BackendOptions {
+  int thread_count = 0;  // cpu: threads of this rank; 0: one for each core this process may use
+  // cpu: amx | avx512_bf16 | avx512 | avx2 | scalar; empty: ETAP_ISA, or the best there is.
+  std::string isa;
+  int device = 0;        // cuda: device ordinal
+};
+
+// "cpu", "reference" (the slow oracle) or "cuda". Throws ETAP_ERR_CONFIG for another name or an
+// instruction set that this machine lacks, ETAP_ERR_CUDA_NOT_BUILT where the library is missing.
+std::unique_ptr<Backend> create_backend(std::string_view name, const BackendOptions& options);
+
+}  // namespace etap

@@ -4,7 +4,13 @@
  * installed yet when it runs.
  */
 import { spawn } from 'node:child_process';
-import { buildNative, buildTools, buildTypeScript, installDependencies } from './steps.mjs';
+import {
+  buildNative,
+  buildTools,
+  buildTypeScript,
+  buildWebPage,
+  installDependencies,
+} from './steps.mjs';
 import { checkToolchain } from './toolchain.mjs';
 
 /** @param {string} command @param {string[]} args @returns {Promise<number>} exit code */
@@ -25,6 +31,7 @@ async function prepare(options) {
   checkToolchain();
   await installDependencies();
   await buildTypeScript();
+  await buildWebPage();
   await buildNative(options);
 }
 

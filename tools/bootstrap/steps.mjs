@@ -64,9 +64,12 @@ export async function installDependencies() {
     inputs: ['package.json', 'package-lock.json'],
     extra: process.version,
   };
+  // Not `npm ci`: it refuses a lockfile without the native packages of every other platform, which
+  // some registries do not carry. With --no-save the lockfile is followed and stays as it is.
   await whenStale(step, () =>
     runStep('installing dependencies', 'npm', [
-      'ci',
+      'install',
+      '--no-save',
       '--no-audit',
       '--no-fund',
       '--loglevel=error',
@@ -84,6 +87,22 @@ export async function buildTypeScript() {
     rmSync('dist', { recursive: true, force: true });
     return runStep('compiling TypeScript', 'node_modules/.bin/tsc', ['-p', 'tsconfig.build.json']);
   });
+}
+
+/** Builds the playground, which the server serves from dist/web. */
+export async function buildWebPage() {
+  const step = {
+    stamp: 'build/stamps/web',
+    output: 'dist/web/index.html',
+    inputs: ['src/web', 'package-lock.json'],
+  };
+  await whenStale(step, () =>
+    runStep('building the playground', 'node_modules/.bin/vite', [
+      'build',
+      '--config',
+      'src/web/vite.config.ts',
+    ]),
+  );
 }
 
 /** Compiles the tools in tools/, and the sources they import, to build/js. */

@@ -1,0 +1,7 @@
+/** Entry of the playground. */
+import { render } from 'preact';
+import { App } from './shell/app.tsx';
+import './style.css';
+
+const root = document.getElementById('app');
+if (root !== null) render(<App />, root);

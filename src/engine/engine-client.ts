@@ -30,7 +30,7 @@ export interface EngineClient {
   readonly state: EngineState;
   /** Facts of the loaded model; null until it was ready once. */
   readonly info: EngineInfo | null;
-  /** Latest figures; null until the first step. */
+  /** Latest figures; null until the first step, also after each restart. */
   readonly stats: EngineStats | null;
   readonly restartCount: number;
   /**

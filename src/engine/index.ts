@@ -1,4 +1,5 @@
 /** Door of the engine for the HTTP side. */
+export { SupervisedEngine } from './client.ts';
 export type {
   EngineClient,
   EngineState,
@@ -7,3 +8,4 @@ export type {
   SequenceListener,
 } from './engine-client.ts';
 export type { EngineInfo, EngineStats, FinishRecord, TokenLogprobs } from './messages.ts';
+export { startEngine } from './start-engine.ts';

@@ -137,6 +137,10 @@ class Backend {
 
   // For logs and metrics, such as "cpu (avx512_bf16, 2 threads)".
   virtual std::string description() const = 0;
+  // Instruction set or compute capability the kernels were chosen for, such as "avx512_bf16".
+  virtual std::string isa() const { return "portable"; }
+  // Free memory of the device this backend computes on; 0 when the model lives in host memory.
+  virtual std::int64_t free_memory_bytes() const { return 0; }
   // Element type that linear and the attention operations read and write.
   virtual DType activation_dtype() const = 0;
 

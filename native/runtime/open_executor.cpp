@@ -1,0 +1,198 @@
+#include "runtime/open_executor.h"
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "backend/backend.h"
+#include "backend/create.h"
+#include "base/error.h"
+#include "model/config.h"
+#include "model/transformer.h"
+#include "runtime/host_resources.h"
+#include "runtime/memory_plan.h"
+#include "weights/checkpoint.h"
+
+namespace etap {
+
+namespace {
+
+static_assert(kBlockSize == kBlockTokens);
+
+// What depends on where the model runs.
+struct DeviceDefaults {
+  std::int64_t slot_count;
+  std::int64_t step_token_capacity;
+  bool strict;
+  double spare_share;  // of the memory beside the weights, for the KV cache
+};
+constexpr DeviceDefaults kHostDefaults{16, 512, true, 0.5};
+constexpr DeviceDefaults kDeviceDefaults{256, 8192, false, 0.9};
+
+// Logits are computed for this many rows at a time, in at most so much memory.
+constexpr std::int64_t kLogitRowsMax = 256;
+constexpr std::int64_t kLogitBytesMax = std::int64_t{256} << 20;
+
+// Steps between two reports of progress while loading.
+constexpr std::int64_t kProgressSteps = 200;
+
+struct Device {
+  std::string backend;
+  std::string isa;
+  std::int64_t free_memory_bytes;  // 0: the model lives in the host's memory
+};
+
+BackendOptions backend_options(const ExecutorOptions& options, int thread_count, int rank) {
+  BackendOptions result;
+  result.thread_count = std::max(1, thread_count / options.rank_count);
+  result.isa = options.isa;
+  result.device = rank;
+  return result;
+}
+
+Device probe(const std::string& backend, const ExecutorOptions& options, int thread_count) {
+  const auto probed = create_backend(backend, backend_options(options, thread_count, 0));
+  return {backend, probed->isa(), probed->free_memory_bytes()};
+}
+
+Device choose_device(const ExecutorOptions& options, int thread_count) {
+  if (options.backend != "auto") return probe(options.backend, options, thread_count);
+  try {
+    return probe("cuda", options, thread_count);
+  } catch (const Error& error) {
+    if (error.code() != "ETAP_ERR_CUDA_NOT_BUILT") throw;
+    return probe("cpu", options, thread_count);
+  }
+}
+
+// Sums what the ranks have loaded and reports it now and then.
+class LoadMeter {
+ public:
+  LoadMeter(const OpenProgress& progress, std::int64_t total_bytes, int rank_count)
+      : progress_(progress),
+        total_bytes_(total_bytes),
+        done_bytes_(static_cast<std::size_t>(rank_count)) {}
+
+  void report(int rank, std::int64_t rank_done_bytes) {
+    const std::lock_guard lock(mutex_);
+    done_bytes_[static_cast<std::size_t>(rank)] = rank_done_bytes;
+    std::int64_t done = 0;
+    for (const std::int64_t bytes : done_bytes_) done += bytes;
+    // Replicated tensors are read by every rank.
+    done = std::min(done, total_bytes_);
+    if (done - reported_bytes_ < total_bytes_ / kProgressSteps) return;
+    reported_bytes_ = done;
+    progress_("loading weights", done, total_bytes_);
+  }
+
+ private:
+  const OpenProgress& progress_;
+  const std::int64_t total_bytes_;
+  std::mutex mutex_;
+  std::vector<std::int64_t> done_bytes_;  // by rank
+  std::int64_t reported_bytes_ = 0;
+};
+
+class TransformerRank final : public RankModel {
+ public:
+  TransformerRank(std::unique_ptr<Backend> backend, const ModelConfig& config,
+                  const Checkpoint& checkpoint, Communicator& communicator,
+                  const TransformerOptions& options, const LoadProgress& progress)
+      : backend_(std::move(backend)),
+        transformer_(config, checkpoint, *backend_, communicator, options, progress) {}
+
+  void forward(const ForwardBatch& batch) override { transformer_.forward(batch); }
+  void logits(std::int64_t first, std::int64_t count, float* logits) override {
+    transformer_.logits(first, count, logits);
+  }
+  std::int64_t weight_bytes() const override { return transformer_.weight_bytes(); }
+
+ private:
+  std::unique_ptr<Backend> backend_;
+  Transformer transformer_;
+};
+
+MemoryNeeds memory_needs(const ExecutorOptions& options, const Device& device,
+                         const DeviceDefaults& defaults, const ModelConfig& config,
+                         const Checkpoint& checkpoint) {
+  // Ranks on the host share its memory; on devices each has its own.
+  const bool shared = device.free_memory_bytes == 0;
+  const std::int64_t ranks_in_memory = shared ? options.rank_count : 1;
+  MemoryNeeds needs{};
+  needs.available_bytes = shared ? available_memory_bytes() : device.free_memory_bytes;
+  needs.weight_bytes = checkpoint.total_bytes() / (shared ? 1 : options.rank_count);
+  needs.kv_bytes_per_token = Transformer::kv_bytes_per_token(config) * ranks_in_memory;
+  needs.spare_share = defaults.spare_share;
+  needs.kv_memory_bytes = options.kv_memory_bytes * ranks_in_memory;
+  needs.max_model_len = options.max_model_len;
+  needs.max_positions = config.max_position_embeddings;
+  needs.slot_count = options.slot_count > 0 ? options.slot_count : defaults.slot_count;
+  return needs;
+}
+
+std::string weight_dtype(const ModelConfig& config, const Checkpoint& checkpoint) {
+  if (config.fp8_weights) return "fp8_e4m3";
+  switch (checkpoint.info("model.embed_tokens.weight").dtype) {
+    case DType::kBF16:
+      return "bf16";
+    case DType::kF16:
+      return "fp16";
+    default:
+      return "fp32";
+  }
+}
+
+}  // namespace
+
+OpenedExecutor open_executor(const ExecutorOptions& options, const OpenProgress& progress) {
+  progress("reading the checkpoint", 0, 0);
+  const ModelConfig config = load_model_config(options.model_folder);
+  const Checkpoint checkpoint = Checkpoint::open(options.model_folder);
+  const std::string dtype = weight_dtype(config, checkpoint);
+  const int thread_count = options.thread_count > 0 ? options.thread_count : usable_cores();
+  const Device device = choose_device(options, thread_count);
+  const DeviceDefaults& defaults = device.free_memory_bytes == 0 ? kHostDefaults : kDeviceDefaults;
+  const MemoryNeeds needs = memory_needs(options, device, defaults, config, checkpoint);
+  const MemoryPlan plan = plan_memory(needs);
+
+  ExecutorLimits limits{};
+  limits.slots = {needs.slot_count, config.vocab_size, plan.max_model_len, plan.block_count};
+  limits.step_token_capacity =
+      options.step_token_capacity > 0 ? options.step_token_capacity : defaults.step_token_capacity;
+  limits.logit_row_capacity =
+      std::clamp<std::int64_t>(kLogitBytesMax / (config.vocab_size * 4), 1,
+                               std::min(kLogitRowsMax, limits.step_token_capacity));
+  limits.rank_count = options.rank_count;
+  limits.sampling_thread_count = thread_count;
+  const TransformerOptions transformer_options{plan.block_count, limits.step_token_capacity,
+                                               limits.slots.slot_count, limits.logit_row_capacity,
+                                               options.strict.value_or(defaults.strict)};
+
+  LoadMeter meter(progress, checkpoint.total_bytes(), options.rank_count);
+  auto executor = std::make_unique<Executor>(limits, [&](Communicator& communicator) {
+    const int rank = communicator.rank();
+    return std::make_unique<TransformerRank>(
+        create_backend(device.backend, backend_options(options, thread_count, rank)), config,
+        checkpoint, communicator, transformer_options,
+        [&meter, rank](std::int64_t done_bytes) { meter.report(rank, done_bytes); });
+  });
+  progress("loading weights", checkpoint.total_bytes(), checkpoint.total_bytes());
+
+  const ExecutorInfo info{device.backend,
+                          device.isa,
+                          dtype,
+                          config.layer_count,
+                          config.vocab_size,
+                          plan.max_model_len,
+                          plan.block_count,
+                          limits.slots.slot_count,
+                          limits.step_token_capacity,
+                          Transformer::kv_bytes_per_token(config),
+                          executor->weight_bytes(),
+                          thread_count,
+                          options.rank_count};
+  return {std::move(executor), info};
+}
+
+}  // namespace etap

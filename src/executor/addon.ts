@@ -1,0 +1,47 @@
+/** Finds and loads build/native/etap.node, and explains itself when it cannot. */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { EtapError } from '../errors.ts';
+import type { Addon } from './addon-types.ts';
+
+/** The package root is two folders up, from src/executor as from dist/executor. */
+const ADDON_PATH = fileURLToPath(new URL('../../build/native/etap.node', import.meta.url));
+const REBUILD = 'run `npm run build` in the folder of etap-server';
+
+/** Throws EtapError ETAP_ERR_ADDON saying what was found and what to do. */
+export function loadAddon(path: string = ADDON_PATH): Addon {
+  if (!existsSync(path)) {
+    throw new EtapError(
+      'ETAP_ERR_ADDON',
+      `the native engine is not built: there is no ${path}; ${REBUILD}`,
+    );
+  }
+  let loaded: unknown;
+  try {
+    loaded = createRequire(import.meta.url)(path);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new EtapError(
+      'ETAP_ERR_ADDON',
+      `the native engine ${path} does not load on ${process.platform} ${process.arch}, Node ` +
+        `${process.version}: ${reason}; it was built elsewhere or a library is missing, ${REBUILD}`,
+    );
+  }
+  if (!isAddon(loaded)) {
+    throw new EtapError(
+      'ETAP_ERR_ADDON',
+      `the native engine ${path} has no class Engine; it is not of this version, ${REBUILD}`,
+    );
+  }
+  return loaded;
+}
+
+function isAddon(value: unknown): value is Addon {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'Engine' in value &&
+    typeof value.Engine === 'function'
+  );
+}

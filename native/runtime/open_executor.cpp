@@ -34,6 +34,9 @@ constexpr DeviceDefaults kDeviceDefaults{256, 8192, false, 0.9};
 constexpr std::int64_t kLogitRowsMax = 256;
 constexpr std::int64_t kLogitBytesMax = std::int64_t{256} << 20;
 
+// More threads take longer to wake than they save.
+constexpr int kSamplingThreadsMax = 16;
+
 // Steps between two reports of progress while loading.
 constexpr std::int64_t kProgressSteps = 200;
 
@@ -42,6 +45,22 @@ struct Device {
   std::string isa;
   std::int64_t free_memory_bytes;  // 0: the model lives in the host's memory
 };
+
+// The configuration has narrower ranges; these keep the arithmetic below sound whoever calls.
+void check_options(const ExecutorOptions& options) {
+  const auto check = [](const char* name, std::int64_t value, std::int64_t min, std::int64_t max) {
+    if (value >= min && value <= max) return;
+    throw Error("ETAP_ERR_CONFIG", std::string(name) + " is " + std::to_string(value) +
+                                       ", expected " + std::to_string(min) + " to " +
+                                       std::to_string(max));
+  };
+  check("engine.tensorParallelSize", options.rank_count, 1, 64);
+  check("engine.threads", options.thread_count, 0, 1024);
+  check("engine.kvMemoryBytes", options.kv_memory_bytes, 0, std::int64_t{1} << 44);
+  check("model.maxModelLen", options.max_model_len, 0, std::int64_t{1} << 24);
+  check("engine.maxSequences", options.slot_count, 0, 4096);
+  check("engine.stepTokenCapacity", options.step_token_capacity, 0, 1 << 20);
+}
 
 BackendOptions backend_options(const ExecutorOptions& options, int thread_count, int rank) {
   BackendOptions result;
@@ -146,6 +165,7 @@ std::string weight_dtype(const ModelConfig& config, const Checkpoint& checkpoint
 }  // namespace
 
 OpenedExecutor open_executor(const ExecutorOptions& options, const OpenProgress& progress) {
+  check_options(options);
   progress("reading the checkpoint", 0, 0);
   const ModelConfig config = load_model_config(options.model_folder);
   const Checkpoint checkpoint = Checkpoint::open(options.model_folder);
@@ -164,7 +184,7 @@ OpenedExecutor open_executor(const ExecutorOptions& options, const OpenProgress&
       std::clamp<std::int64_t>(kLogitBytesMax / (config.vocab_size * 4), 1,
                                std::min(kLogitRowsMax, limits.step_token_capacity));
   limits.rank_count = options.rank_count;
-  limits.sampling_thread_count = thread_count;
+  limits.sampling_thread_count = std::min(thread_count, kSamplingThreadsMax);
   const TransformerOptions transformer_options{plan.block_count, limits.step_token_capacity,
                                                limits.slots.slot_count, limits.logit_row_capacity,
                                                options.strict.value_or(defaults.strict)};

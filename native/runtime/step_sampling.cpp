@@ -5,6 +5,13 @@
 
 namespace etap {
 
+namespace {
+
+// Fewer logits than this are sampled faster than another thread wakes (about 20 us).
+constexpr std::int64_t kParallelLogitsMin = 1 << 16;
+
+}  // namespace
+
 void clear_result(const StepBatch& batch, const StepResult& result) {
   std::fill(result.tokens.begin(), result.tokens.end(), -1);
   std::fill(result.finite.begin(), result.finite.end(), 1);
@@ -54,7 +61,7 @@ std::span<const std::int32_t> StepSampling::plan(const StepBatch& batch, SlotTab
 void StepSampling::take(const StepBatch& batch, SlotTable& slots, std::int64_t first,
                         std::span<const float> logits, const StepResult& result) {
   const std::int64_t count = static_cast<std::int64_t>(logits.size()) / vocab_size_;
-  pool_.parallel_for(count, [&](std::int64_t i, int thread) {
+  const auto take_row = [&](std::int64_t i, int thread) {
     const auto index = static_cast<std::size_t>(first + i);
     const Row& row = rows_[index];
     const auto width = static_cast<std::size_t>(vocab_size_);
@@ -67,7 +74,12 @@ void StepSampling::take(const StepBatch& batch, SlotTable& slots, std::int64_t f
       const auto token_row = static_cast<std::size_t>(row_indices_[index]);
       score_row(row, token_row, batch, slots, row_logits, result, sampler);
     }
-  });
+  };
+  if (count * vocab_size_ >= kParallelLogitsMin) {
+    pool_.parallel_for(count, take_row);
+  } else {
+    for (std::int64_t i = 0; i < count; ++i) take_row(i, 0);
+  }
 }
 
 void StepSampling::sample_row(const Row& row, const StepBatch& batch, SlotTable& slots,

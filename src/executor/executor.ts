@@ -42,13 +42,17 @@ export interface Executor {
   readonly info: ExecutorInfo;
   /** The batch to fill before `execute`; the same object every step. */
   readonly batch: StepBatch;
-  /** Makes a slot usable; throws EtapError when a field is out of range. */
+  /**
+   * Makes a slot usable. Throws EtapError ETAP_ERR_INVALID_REQUEST naming a field that is out of
+   * range, ETAP_ERR_INTERNAL for a slot that is taken or does not exist.
+   */
   admit(slot: number, params: SlotParams): void;
   /** Forgets a slot; must not be called while a step with a row of it is running. */
   release(slot: number): void;
   /**
-   * Computes `batch` and resolves when its result is in place.
-   * Rejects with EtapError ETAP_ERR_STEP_FAILED; the executor is then unusable.
+   * Computes `batch` and resolves when its result is in place; the same object every step.
+   * Rejects with EtapError ETAP_ERR_STEP_FAILED, also when a field of the batch is out of range or
+   * its tokens are not those known of the sequence; the executor is then unusable.
    */
   execute(): Promise<StepResult>;
   close(): Promise<void>;

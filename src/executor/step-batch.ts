@@ -53,7 +53,7 @@ export type StepBatch = {
 export type StepResult = {
   /** [sequenceCount] sampled token id, -1 where none was asked for */
   readonly tokens: Int32Array;
-  /** [sequenceCount] 1 where every logit of the row was finite; a 0 row carries no token */
+  /** [sequenceCount] 0 where a logit was NaN or infinite or no token was allowed: no token */
   readonly finite: Int32Array;
   /** [sequenceCount] log-probability of the sampled token before temperature and filters */
   readonly logprobs: Float32Array;
@@ -61,7 +61,7 @@ export type StepResult = {
   readonly topIds: Int32Array;
   /** [sequenceCount, TOP_LOGPROBS_MAX] */
   readonly topLogprobs: Float32Array;
-  /** [tokenCount] log-probability of the following prompt token, where asked for */
+  /** [tokenCount] log-probability of the prompt token that follows, where asked for and there is one */
   readonly promptLogprobs: Float32Array;
   /** [tokenCount, TOP_LOGPROBS_MAX] */
   readonly promptTopIds: Int32Array;

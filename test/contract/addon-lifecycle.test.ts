@@ -48,7 +48,11 @@ const open = (folder: string, onProgress?: (...call: unknown[]) => void) =>
   );
 
 /** Every event of an engine in order, until it is closed or failed. */
-function events(folder: string, drive: (engine: { close(): void }) => void): Promise<string[]> {
+function events(
+  folder: string,
+  drive: (engine: { close(): void }) => void,
+  change: Partial<AddonOptions> = {},
+): Promise<string[]> {
   const { Engine } = loadAddon();
   return new Promise((resolve) => {
     const seen: string[] = [];
@@ -59,7 +63,7 @@ function events(folder: string, drive: (engine: { close(): void }) => void): Pro
       onStep: () => seen.push('step'),
       onClosed: () => resolve([...seen, 'closed']),
     };
-    drive(new Engine(options(folder), listener));
+    drive(new Engine({ ...options(folder), ...change }, listener));
   });
 }
 
@@ -93,6 +97,11 @@ describe('loading', () => {
       code,
       message: expect.stringContaining(part),
     });
+  });
+
+  it('refuses options out of range by name', async () => {
+    const seen = events(modelDir, () => {}, { tensorParallelSize: 0 });
+    expect(await seen).toEqual(['failed ETAP_ERR_CONFIG']);
   });
 
   it('refuses options of a wrong type by name', () => {

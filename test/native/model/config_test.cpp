@@ -183,6 +183,49 @@ TEST("a wrong value is named with what is allowed") {
   CHECK_ERROR(parse_model_config("{", "f"), kCode, "invalid JSON");
 }
 
+TEST("mutated configurations are read soundly or refused with a code") {
+  constexpr std::uint64_t kSeed = 977;
+  std::cout << "seed " << kSeed << '\n';
+  const std::string sound =
+      R"({"model_type":"deepseek_v3","vocab_size":128,"hidden_size":64,"num_hidden_layers":2,
+          "q_lora_rank":null,"n_group":8,"topk_group":4,"num_experts_per_tok":8,)" +
+      std::string(kR1Rope) +
+      R"(,"quantization_config":{"quant_method":"fp8","weight_block_size":[128,128]}})";
+  const std::vector<std::string> values = {"-1",   "0",   "1e308",    "9223372036854775807",
+                                           "null", "[]",  "{}",       "\"\"",
+                                           "true", "1.5", "\"yarn\"", "4096"};
+  test::Random random(kSeed);
+  int accepted = 0;
+  for (int i = 0; i < 20000; ++i) {
+    std::string text = sound;
+    for (std::int64_t edit = random.below(3); edit >= 0; --edit) {
+      // Another value after a colon, or another character anywhere.
+      const auto at =
+          static_cast<std::size_t>(random.below(static_cast<std::int64_t>(text.size())));
+      const std::size_t colon = text.find(':', at);
+      if (colon == std::string::npos || random.below(3) == 0) {
+        text[at] = static_cast<char>(random.below(256));
+        continue;
+      }
+      const std::size_t end = std::min(text.find_first_of(",}", colon), text.size());
+      const auto pick =
+          static_cast<std::size_t>(random.below(static_cast<std::int64_t>(values.size())));
+      text.replace(colon + 1, end - colon - 1, values[pick]);
+    }
+    try {
+      const ModelConfig config = parse_model_config(text, "config.json");
+      ++accepted;
+      CHECK(config.hidden_size > 0 && config.layer_count > 0 && config.head_count > 0);
+      CHECK(std::isfinite(config.softmax_scale()) && config.softmax_scale() > 0.0);
+      CHECK(std::isfinite(config.yarn.attention_factor) && config.yarn.attention_factor > 0.0);
+      CHECK(config.experts_per_token <= config.routed_expert_count);
+    } catch (const Error& error) {
+      CHECK_EQ(error.code(), kCode);
+    }
+  }
+  CHECK(accepted > 100 && accepted < 15000);
+}
+
 TEST("a folder without config.json is refused") {
   const test::TemporaryFolder folder;
   CHECK_ERROR(load_model_config(folder.path()), "ETAP_ERR_CHECKPOINT", "config.json");

@@ -21,14 +21,16 @@ struct Setup {
   int ranks = 1;
   int threads = 1;
   std::int64_t logit_rows = 8;
+  std::int64_t vocab = kVocab;
   FakeOptions fake{kVocab, 64, 8};
 };
 
 std::unique_ptr<Executor> make_executor(const Setup& setup = {}) {
   const ExecutorLimits limits{
-      {4, kVocab, 512, 64}, 256, setup.logit_rows, setup.ranks, setup.threads};
+      {4, setup.vocab, 512, 64}, 256, setup.logit_rows, setup.ranks, setup.threads};
   FakeOptions fake = setup.fake;
   fake.logit_row_capacity = setup.logit_rows;
+  fake.vocab_size = setup.vocab;
   return std::make_unique<Executor>(limits, [fake](Communicator& communicator) {
     return std::make_unique<FakeModel>(fake, communicator);
   });
@@ -118,6 +120,32 @@ std::vector<std::int32_t> generate(Executor& executor, std::int32_t slot, SlotPa
   return completion;
 }
 
+// Four sequences in one step sample what each samples alone.
+void check_step_of_four(Executor& executor) {
+  std::map<std::int32_t, std::vector<std::int32_t>> tokens;
+  std::map<std::int32_t, std::vector<std::int32_t>> expected;
+  for (std::int32_t slot = 0; slot < 4; ++slot) {
+    tokens[slot] = prompt(slot, static_cast<std::size_t>(30 + slot));
+    expected[slot] = generate(executor, slot, slot_params(slot, tokens[slot]), 1000, 3);
+    executor.admit(slot, slot_params(slot, tokens[slot]));
+  }
+  Filler filler(executor);
+  for (std::size_t step = 0; step < 3; ++step) {
+    filler.clear();
+    for (std::int32_t slot = 3; slot >= 0; --slot) {
+      const auto size = static_cast<std::int64_t>(tokens[slot].size());
+      const std::int64_t before = step == 0 ? 0 : size - 1;
+      filler.add(slot, slot, tokens[slot], before, size - before, true);
+    }
+    const StepResult result = filler.run();
+    for (std::int32_t slot = 0; slot < 4; ++slot) {
+      const std::int32_t token = result.tokens[static_cast<std::size_t>(3 - slot)];
+      CHECK_EQ(token, expected[slot][step]);
+      tokens[slot].push_back(token);
+    }
+  }
+}
+
 }  // namespace
 
 TEST("sampled tokens do not depend on chunks, ranks, threads or the slot") {
@@ -136,29 +164,12 @@ TEST("sampled tokens do not depend on chunks, ranks, threads or the slot") {
 }
 
 TEST("sequences of one step do not disturb each other") {
-  const auto executor = make_executor({.threads = 2});
-  std::map<std::int32_t, std::vector<std::int32_t>> tokens;
-  std::map<std::int32_t, std::vector<std::int32_t>> expected;
-  for (std::int32_t slot = 0; slot < 4; ++slot) {
-    tokens[slot] = prompt(slot, static_cast<std::size_t>(30 + slot));
-    expected[slot] = generate(*executor, slot, slot_params(slot, tokens[slot]), 1000, 3);
-    executor->admit(slot, slot_params(slot, tokens[slot]));
-  }
-  Filler filler(*executor);
-  for (std::size_t step = 0; step < 3; ++step) {
-    filler.clear();
-    for (std::int32_t slot = 3; slot >= 0; --slot) {
-      const auto size = static_cast<std::int64_t>(tokens[slot].size());
-      const std::int64_t before = step == 0 ? 0 : size - 1;
-      filler.add(slot, slot, tokens[slot], before, size - before, true);
-    }
-    const StepResult result = filler.run();
-    for (std::int32_t slot = 0; slot < 4; ++slot) {
-      const std::int32_t token = result.tokens[static_cast<std::size_t>(3 - slot)];
-      CHECK_EQ(token, expected[slot][step]);
-      tokens[slot].push_back(token);
-    }
-  }
+  check_step_of_four(*make_executor());
+  // Large enough for several threads to sample at once.
+  Setup large;
+  large.threads = 3;
+  large.vocab = 20000;
+  check_step_of_four(*make_executor(large));
 }
 
 TEST("a sequence that was preempted goes on with the same tokens and penalties") {

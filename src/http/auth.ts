@@ -56,4 +56,5 @@ function bearerKey(authorization: string | undefined): string | null {
 
 const digestOf = (key: string): Buffer => createHash('sha256').update(key).digest();
 
-const unauthorized = (message: string): EtapError => new EtapError('ETAP_ERR_UNAUTHORIZED', message);
+const unauthorized = (message: string): EtapError =>
+  new EtapError('ETAP_ERR_UNAUTHORIZED', message);

@@ -15,8 +15,12 @@ export const errorBody = (error: EtapError): ErrorBody => ({
   error: { message: error.message, type: error.type, param: error.param, code: error.slug },
 });
 
+/** A full queue moves on quickly; an engine takes longer to come back. */
+const QUEUE_RETRY_SECONDS = 1;
+const ENGINE_RETRY_SECONDS = 5;
+
 /** Headers that belong to an error: when to come back, or not to retry at all. */
-export function errorHeaders(error: EtapError, retryAfterSeconds: number): Record<string, string> {
+export function errorHeaders(error: EtapError): Record<string, string> {
   switch (error.status) {
     case 401:
       return { 'www-authenticate': 'Bearer' };
@@ -26,8 +30,9 @@ export function errorHeaders(error: EtapError, retryAfterSeconds: number): Recor
     case 431:
       return { connection: 'close' };
     case 429:
+      return { 'retry-after': String(QUEUE_RETRY_SECONDS) };
     case 503:
-      return { 'retry-after': String(retryAfterSeconds) };
+      return { 'retry-after': String(ENGINE_RETRY_SECONDS) };
     default:
       return {};
   }

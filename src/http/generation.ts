@@ -6,7 +6,12 @@
 import type { EngineClient, TokenLogprobs } from '../engine/index.ts';
 import { EtapError } from '../errors.ts';
 import type { TextModel } from '../text/index.ts';
-import { commandOf, type GenerationRequest, promptOf, sequenceCount } from './generation-request.ts';
+import {
+  commandOf,
+  type GenerationRequest,
+  promptOf,
+  sequenceCount,
+} from './generation-request.ts';
 import { type SequenceOutcome, SequenceText, type TokenDetail } from './sequence-text.ts';
 import type { HttpMetrics } from './server-deps.ts';
 
@@ -74,7 +79,8 @@ export class Generation {
   #startAll(): void {
     const count = sequenceCount(this.#request);
     const needsEngine = (index: number) =>
-      promptOf(this.#request, index).maxTokens > 0 || this.#request.sampling.promptLogprobs !== null;
+      promptOf(this.#request, index).maxTokens > 0 ||
+      this.#request.sampling.promptLogprobs !== null;
     const indices = Array.from({ length: count }, (_, index) => index);
     try {
       for (const index of indices.filter(needsEngine)) this.#startSequence(index);

@@ -3,7 +3,7 @@
 /** Headers of one request. */
 export const HEADERS_MAX = 64;
 
-/** Characters of an identifier that a client chooses: request ids, cache salts, `user`. */
+/** Characters of an identifier that a client chooses: request ids and cache salts. */
 export const CLIENT_ID_LENGTH_MAX = 256;
 
 /** Entries of `stop_token_ids`. */
@@ -15,8 +15,8 @@ export const LOGPROB_ENTRIES_MAX = 1 << 20;
 /** Sequences of one request: prompts times completions of each. */
 export const SEQUENCES_PER_REQUEST_MAX = 64;
 
-/** Requests that may be open at a time for each sequence the queue holds: they wait for tokenizing. */
+/** Requests open at a time for each sequence that the queue takes: some wait for the tokenizer. */
 export const OPEN_REQUESTS_PER_QUEUE_SLOT = 2;
 
-/** Seconds that a refused client is asked to wait. */
-export const RETRY_AFTER_SECONDS = 1;
+/** Characters of a path segment. */
+export const PATH_PARAMETER_LENGTH_MAX = 512;

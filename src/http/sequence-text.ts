@@ -115,10 +115,9 @@ export class SequenceText implements SequenceListener {
 
   #match(matcher: StopMatcher, certain: string): void {
     const { text, stop } = matcher.push(certain);
-    if (stop === null) return this.#show(text);
     this.#stop = stop;
-    this.#show(this.#request.includeStop ? text + stop : text);
-    if (!this.#ended) this.#sink.onStopFound();
+    this.#show(stop !== null && this.#request.includeStop ? text + stop : text);
+    if (stop !== null && !this.#ended) this.#sink.onStopFound();
   }
 
   #show(text: string): void {

@@ -190,9 +190,9 @@ export class SseStream {
     const queuedLength = this.#raw.writableLength;
     if (queuedLength < this.#lastQueuedLength || queuedLength === 0) this.#lastProgressMs = now;
     this.#lastQueuedLength = queuedLength;
-    if (now - this.#lastProgressMs >= slowReaderMs) return this.#cutOff();
-    const silent = !this.#blocked && !this.#raw.writableEnded;
-    if (silent && now - this.#lastWriteMs >= pingMs) this.#send(PING);
+    const canPing = !this.#blocked && !this.#raw.writableEnded;
+    if (now - this.#lastProgressMs >= slowReaderMs) this.#cutOff();
+    else if (canPing && now - this.#lastWriteMs >= pingMs) this.#send(PING);
   }
 
   #send(frames: string): void {

@@ -1,5 +1,7 @@
 /** What an answer says about itself and which parts of it the client asked for. */
+import type { Tokenizer } from '../../text/index.ts';
 import type { GenerationRequest } from '../generation-request.ts';
+import type { LogprobStyle } from './logprobs.ts';
 
 export type AnswerHead = {
   readonly id: string;
@@ -18,10 +20,9 @@ export type AnswerOptions = {
   readonly continuousUsage: boolean;
   readonly showLogprobs: boolean;
   readonly showTokenIds: boolean;
-  /** A list `prompt_logprobs` was asked for. */
-  readonly showPromptLogprobs: boolean;
-  /** Tokens in log-probabilities are written `token_id:ID`. */
-  readonly tokensAsIds: boolean;
+  readonly style: LogprobStyle;
+  /** How `prompt_logprobs` is written; null where the client did not ask for it. */
+  readonly promptStyle: LogprobStyle | null;
 };
 
 type WireOptions = {
@@ -36,16 +37,26 @@ type WireOptions = {
 };
 
 export const answerOptions = (
-  head: AnswerHead,
-  request: GenerationRequest,
+  parts: {
+    readonly head: AnswerHead;
+    readonly request: GenerationRequest;
+    readonly tokenizer: Tokenizer;
+  },
   body: WireOptions,
 ): AnswerOptions => ({
-  head,
-  request,
+  head: parts.head,
+  request: parts.request,
   includeUsage: body.stream_options?.include_usage === true,
   continuousUsage: body.stream_options?.continuous_usage_stats === true,
-  showLogprobs: request.sampling.topLogprobs !== null,
+  showLogprobs: parts.request.sampling.topLogprobs !== null,
   showTokenIds: body.return_token_ids === true,
-  showPromptLogprobs: body.prompt_logprobs != null,
+  style: logprobStyle(parts.request.sampling.topLogprobs ?? 0, parts.tokenizer, body),
+  promptStyle:
+    body.prompt_logprobs == null ? null : logprobStyle(body.prompt_logprobs, parts.tokenizer, body),
+});
+
+const logprobStyle = (topCount: number, tokenizer: Tokenizer, body: WireOptions): LogprobStyle => ({
+  topCount,
+  tokenizer,
   tokensAsIds: body.return_tokens_as_token_ids === true,
 });

@@ -33,7 +33,8 @@ export const boolean = (description: string) =>
 export const string = (
   description: string,
   limits: { readonly minLength?: number; readonly maxLength?: number } = {},
-) => Type.Optional(Type.Unsafe<string | null>({ type: ['string', 'null'], description, ...limits }));
+) =>
+  Type.Optional(Type.Unsafe<string | null>({ type: ['string', 'null'], description, ...limits }));
 
 /** An object whose keys the client chooses; its entries are checked by the code that reads it. */
 export const dictionary = (description: string) =>

@@ -1,15 +1,21 @@
 /** Log-probabilities in the three shapes of the wire. */
 import { isUtf8 } from 'node:buffer';
-import { CharacterCounter, characterCount } from '../character-counter.ts';
 import type { TokenLogprobs } from '../../engine/index.ts';
-import type { Prompt } from '../generation-request.ts';
 import type { Tokenizer } from '../../text/index.ts';
+import { CharacterCounter, characterCount } from '../character-counter.ts';
+import type { Prompt } from '../generation-request.ts';
 import type { TextToken } from '../token-trail.ts';
 
 /** JSON has no infinity; this stands for the logarithm of nothing, as in vLLM. */
 const LOGPROB_FLOOR = -9999;
 
-type LogprobStyle = { readonly tokenizer: Tokenizer; readonly tokensAsIds: boolean };
+export type LogprobStyle = {
+  readonly tokenizer: Tokenizer;
+  /** Tokens are written `token_id:ID`. */
+  readonly tokensAsIds: boolean;
+  /** Best tokens shown beside each one; the engine may have told more. */
+  readonly topCount: number;
+};
 
 const finite = (logprob: number): number => (logprob < LOGPROB_FLOOR ? LOGPROB_FLOOR : logprob);
 
@@ -21,7 +27,9 @@ export type ChatLogprob = ChatTop & { readonly top_logprobs: readonly ChatTop[] 
 export function chatLogprobs(tokens: readonly TextToken[], style: LogprobStyle): ChatLogprob[] {
   return tokens.map(({ id, logprobs }) => ({
     ...chatToken(id, logprobs?.logprob ?? LOGPROB_FLOOR, style),
-    top_logprobs: topTokens(logprobs).map(([topId, logprob]) => chatToken(topId, logprob, style)),
+    top_logprobs: topTokens(logprobs, style).map(([topId, logprob]) =>
+      chatToken(topId, logprob, style),
+    ),
   }));
 }
 
@@ -116,7 +124,10 @@ function completionToken(id: number, { tokenizer, tokensAsIds }: LogprobStyle): 
 /** The best tokens and the chosen one by their text; of equal texts the likeliest stays. */
 function topByToken(id: number, logprobs: TokenLogprobs | null, style: LogprobStyle) {
   const byToken = new Map<string, number>();
-  for (const [topId, logprob] of [...topTokens(logprobs), [id, logprobs?.logprob] as const]) {
+  for (const [topId, logprob] of [
+    ...topTokens(logprobs, style),
+    [id, logprobs?.logprob] as const,
+  ]) {
     const token = completionToken(topId, style);
     if (!byToken.has(token)) byToken.set(token, finite(logprob ?? LOGPROB_FLOOR));
   }
@@ -136,22 +147,28 @@ type PromptLogprob = {
 export function promptLogprobs(
   prompt: Prompt,
   logprobs: readonly TokenLogprobs[],
-  { tokenizer }: LogprobStyle,
+  style: LogprobStyle,
 ): (Readonly<Record<string, PromptLogprob>> | null)[] {
   const entry = (id: number, logprob: number, rank: number | null): [string, PromptLogprob] => [
     String(id),
-    { logprob: finite(logprob), rank, decoded_token: tokenizer.tokenText(id) },
+    { logprob: finite(logprob), rank, decoded_token: style.tokenizer.tokenText(id) },
   ];
   const entries = logprobs.map((token, index) => {
     const id = prompt.tokens[index + 1] ?? 0;
-    const best = topTokens(token).map(([topId, logprob], rank) => entry(topId, logprob, rank + 1));
+    const best = topTokens(token, style).map(([topId, logprob], rank) =>
+      entry(topId, logprob, rank + 1),
+    );
     return Object.fromEntries([entry(id, token.logprob, null), ...best]);
   });
   return [null, ...entries];
 }
 
 /** Pairs of id and log-probability, likeliest first. */
-function topTokens(logprobs: TokenLogprobs | null): (readonly [id: number, logprob: number])[] {
+function topTokens(
+  logprobs: TokenLogprobs | null,
+  { topCount }: LogprobStyle,
+): (readonly [id: number, logprob: number])[] {
   if (logprobs === null) return [];
-  return Array.from(logprobs.topIds, (id, index) => [id, logprobs.topLogprobs[index] ?? 0] as const);
+  const best = logprobs.topIds.subarray(0, topCount);
+  return Array.from(best, (id, index) => [id, logprobs.topLogprobs[index] ?? 0] as const);
 }

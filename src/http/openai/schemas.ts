@@ -1,6 +1,6 @@
 /** Bodies of /v1/completions and /v1/chat/completions. Unknown fields are ignored. */
 import { type Static, Type } from 'typebox';
-import { anything, boolean, dictionary, integer, oneOf, refused, ignored } from './field.ts';
+import { anything, boolean, dictionary, ignored, integer, oneOf, refused } from './field.ts';
 import {
   modelField,
   requestFields,

@@ -80,7 +80,12 @@ export function checkModel(model: string | null | undefined, modelName: string):
   );
 }
 
-function checkCompletionFields({ n, best_of: bestOf, max_tokens: maxTokens, echo }: CompletionBody) {
+function checkCompletionFields({
+  n,
+  best_of: bestOf,
+  max_tokens: maxTokens,
+  echo,
+}: CompletionBody) {
   const completions = n ?? 1;
   if ((bestOf ?? completions) !== completions) {
     throw invalidField('best_of', `found ${bestOf}, allowed is the value of n, ${completions}`);

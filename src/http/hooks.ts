@@ -52,7 +52,7 @@ function watchExchange(request: FastifyRequest, reply: FastifyReply, server: Ser
   const { metrics } = server.deps;
   const startMs = server.clock.now();
   reply.raw.once('close', () => {
-    const complete = reply.raw.writableFinished;
+    const complete = reply.raw.writableEnded;
     if (!complete) metrics.onClientGone();
     const exchange = {
       route: request.routeOptions.url ?? 'unknown',
@@ -61,6 +61,6 @@ function watchExchange(request: FastifyRequest, reply: FastifyReply, server: Ser
       seconds: (server.clock.now() - startMs) / 1000,
     };
     metrics.onExchange(exchange);
-    request.log.info({ ...exchange, requestId: request.id }, 'request');
+    request.log.info(exchange, 'request');
   });
 }

@@ -1,6 +1,11 @@
 /** Builds the HTTP server: one Fastify instance with its parser, hooks, error handling and routes. */
 import cors from '@fastify/cors';
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify';
+import Fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import { bodyBytesMax } from '../config/index.ts';
 import { answerClientError } from './client-error.ts';
 import { bodyTooLarge, errorBody, errorHeaders, toEtapError } from './error-body.ts';
@@ -47,7 +52,10 @@ function options({ config, logger }: ServerDeps) {
   return {
     ...(logger !== undefined && { loggerInstance: logger }),
     // Our own line is written when the response is closed, also for streams.
-    disableRequestLogging: true,
+    logController: new LogController({
+      disableRequestLogging: true,
+      requestIdLogLabel: 'requestId',
+    }),
     bodyLimit: limits.bodyBytes,
     requestTimeout: timeouts.requestMs,
     keepAliveTimeout: timeouts.keepAliveMs,

@@ -147,7 +147,7 @@ export class SseStream {
     raw.once('close', () => {
       this.#closed = true;
       streams.forget(this);
-      if (!raw.writableFinished) options.onGone();
+      if (!raw.writableEnded) options.onGone();
     });
   }
 

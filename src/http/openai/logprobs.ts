@@ -17,7 +17,7 @@ export type LogprobStyle = {
   readonly topCount: number;
 };
 
-const finite = (logprob: number): number => (logprob < LOGPROB_FLOOR ? LOGPROB_FLOOR : logprob);
+const finite = (logprob: number): number => Math.max(logprob, LOGPROB_FLOOR);
 
 // --- /v1/chat/completions -----------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { EtapError } from '../errors.ts';
+import { type ErrorCode, EtapError } from '../errors.ts';
 import { errorBody, errorHeaders } from './error-body.ts';
 import { Generation } from './generation.ts';
 import type { GenerationRequest } from './generation-request.ts';
@@ -15,6 +15,7 @@ import {
   type WireFormat,
 } from './openai/index.ts';
 import type { ServerContext } from './server-context.ts';
+import type { HttpMetrics } from './server-deps.ts';
 import type { SseStream } from './sse.ts';
 
 /** Fields of a body that decide how its answer is sent. */
@@ -44,10 +45,10 @@ export async function answerGeneration(
   job: GenerationJob,
 ): Promise<object | undefined> {
   const { request, reply } = exchange;
-  const context = server.requestContext(request.caller);
   const call = new GenerationCall(server, job, request);
-  server.openRequests.add(call);
   try {
+    const context = server.requestContext(request.caller);
+    server.openRequests.add(call);
     const generationRequest = await job.toRequest(context);
     call.checkNotAborted();
     // The client may have left while its prompt was tokenized.
@@ -59,10 +60,24 @@ export async function answerGeneration(
     return job.body.stream === true
       ? await call.stream(generationRequest, reply)
       : await call.whole(generationRequest, reply);
+  } catch (error) {
+    countRejection(error, server);
+    throw error;
   } finally {
     server.openRequests.remove(call);
   }
 }
+
+function countRejection(error: unknown, { deps }: ServerContext): void {
+  const reason = error instanceof EtapError ? REJECTIONS[error.code] : undefined;
+  if (reason !== undefined) deps.metrics.onRejection(reason);
+}
+
+const REJECTIONS: Partial<Record<ErrorCode, Parameters<HttpMetrics['onRejection']>[0]>> = {
+  ETAP_ERR_QUEUE_FULL: 'queue_full',
+  ETAP_ERR_ENGINE_NOT_READY: 'engine_not_ready',
+  ETAP_ERR_SHUTTING_DOWN: 'shutting_down',
+};
 
 /** One request from its arrival to its last byte. */
 class GenerationCall implements OpenRequest {

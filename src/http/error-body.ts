@@ -32,7 +32,11 @@ export function errorHeaders(error: EtapError): Record<string, string> {
     case 429:
       return { 'retry-after': String(QUEUE_RETRY_SECONDS) };
     case 503:
-      return { 'retry-after': String(ENGINE_RETRY_SECONDS) };
+      return {
+        'retry-after': String(ENGINE_RETRY_SECONDS),
+        // The next request over this connection would come back here.
+        ...(error.code === 'ETAP_ERR_SHUTTING_DOWN' && { connection: 'close' }),
+      };
     default:
       return {};
   }

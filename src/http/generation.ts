@@ -4,7 +4,7 @@
  * failure of one sequence the others are aborted and the listener hears the failure alone.
  */
 import type { EngineClient, TokenLogprobs } from '../engine/index.ts';
-import { EtapError } from '../errors.ts';
+import type { EtapError } from '../errors.ts';
 import type { TextModel } from '../text/index.ts';
 import {
   commandOf,
@@ -136,7 +136,3 @@ export class Generation {
     this.#listener.onFailure(error);
   }
 }
-
-/** True for errors that mean "come back later". */
-export const isRejection = (error: unknown): error is EtapError =>
-  error instanceof EtapError && (error.status === 429 || error.status === 503);

@@ -226,7 +226,7 @@ export class SseStream {
   }
 
   #cutOff(): void {
-    if (this.#closed) return;
+    if (this.#raw.destroyed) return;
     this.#streams.countSlowReader();
     this.#raw.destroy();
   }

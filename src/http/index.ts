@@ -1,9 +1,3 @@
 /** Door of the HTTP side. */
-export { buildServer, type DrainControl } from './server.ts';
-export type {
-  HttpExchange,
-  HttpMetrics,
-  SequenceFacts,
-  SequenceTimeline,
-  ServerDeps,
-} from './server-deps.ts';
+export { buildServer } from './server.ts';
+export type { HttpMetrics, ServerDeps } from './server-deps.ts';

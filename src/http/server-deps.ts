@@ -2,6 +2,7 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { Config } from '../config/index.ts';
 import type { EngineClient, FinishRecord } from '../engine/index.ts';
+import type { HttpExchange } from '../metrics/index.ts';
 import type { TextModel } from '../text/index.ts';
 import type { Clock } from './clock.ts';
 
@@ -20,14 +21,6 @@ export type ServerDeps = {
   readonly logger?: FastifyBaseLogger;
   /** The system's clock when absent. */
   readonly clock?: Clock;
-};
-
-export type HttpExchange = {
-  /** Template of the route, never the path that was sent. */
-  readonly route: string;
-  readonly method: string;
-  readonly status: number;
-  readonly seconds: number;
 };
 
 /** Measures one sequence from its submission to its end. */

@@ -8,7 +8,6 @@ import { type Script, ScriptedEngine } from './scripted-engine.ts';
 /** Counts what it is told. */
 export class CountingMetrics implements HttpMetrics {
   readonly contentType = 'text/plain; version=0.0.4; charset=utf-8';
-  renderCount = 0;
   clientsGone = 0;
   slowReaders = 0;
   openStreams = 0;
@@ -18,7 +17,6 @@ export class CountingMetrics implements HttpMetrics {
   readonly finishReasons: string[] = [];
 
   async render() {
-    this.renderCount++;
     return 'etap_requests_running 0\n';
   }
   onExchange(exchange: Parameters<HttpMetrics['onExchange']>[0]) {

@@ -3,18 +3,11 @@ import type { FastifyInstance } from 'fastify';
 import type { ServerContext } from '../server-context.ts';
 
 export function addMetricsRoutes(app: FastifyInstance, server: ServerContext): void {
-  const { metrics, config, engine } = server.deps;
-  let text: Promise<string> | null = null;
-  let renderedMs = 0;
+  const { metrics, engine } = server.deps;
 
   app.get('/metrics', async (_request, reply) => {
-    const now = server.clock.now();
-    if (text === null || now - renderedMs >= config.metrics.cacheMs) {
-      text = metrics.render();
-      renderedMs = now;
-    }
     reply.type(metrics.contentType);
-    return text;
+    return metrics.render();
   });
 
   app.get('/load', async () => ({

@@ -1,3 +1,0 @@
-/** Door of the HTTP side. */
-export { buildServer } from './server.ts';
-export type { HttpMetrics, ServerDeps } from './server-deps.ts';

@@ -1,2 +1,0 @@
-/** Door of the routes. */
-export { addRoutes } from './routes.ts';

@@ -206,8 +206,8 @@ class Backend {
   // (null: none) [experts] is added to the scores for the choice only. The choice stays in the
   // backend until the next route.
   virtual void route(const RoutingParams& params, const TensorView& logits, const Weight* bias) = 0;
-  // out (fp32) = sum over the chosen experts of weight * down(silu(gate x) * up x), added in the
-  // order of choice to what `out` holds if `accumulate`.
+  // out (fp32) = sum over the chosen experts, in a fixed order, of weight * down(silu(gate x) * up
+  // x); added to what `out` holds if `accumulate`.
   virtual void experts(const TensorView& x, const Weight& experts, bool accumulate,
                        const TensorView& out) = 0;
 

@@ -1,12 +1,14 @@
 #include "backend/create.h"
 
+#include "backend/cpu/backend.h"
+#include "backend/cpu/features.h"
 #include "backend/reference/backend.h"
 #include "base/error.h"
 
 namespace etap {
 
 std::unique_ptr<Backend> create_backend(std::string_view name, const BackendOptions& options) {
-  (void)options;
+  if (name == "cpu") return create_cpu_backend(options.thread_count, options.isa);
   if (name == "reference") return create_reference_backend();
   if (name == "cuda") {
     throw Error("ETAP_ERR_CUDA_NOT_BUILT",
@@ -16,5 +18,7 @@ std::unique_ptr<Backend> create_backend(std::string_view name, const BackendOpti
   throw Error("ETAP_ERR_CONFIG", "there is no backend \"" + std::string(name) +
                                      "\"; choose cpu, cuda or reference");
 }
+
+std::vector<std::string> available_cpu_isas() { return cpu::available_isas(); }
 
 }  // namespace etap

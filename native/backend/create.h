@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "backend/backend.h"
 
@@ -19,5 +20,8 @@ struct BackendOptions {
 // "cpu", "reference" (the slow oracle) or "cuda". Throws ETAP_ERR_CONFIG for another name or an
 // instruction set that this machine lacks, ETAP_ERR_CUDA_NOT_BUILT where the library is missing.
 std::unique_ptr<Backend> create_backend(std::string_view name, const BackendOptions& options);
+
+// Values of BackendOptions::isa that this machine can run, best first.
+std::vector<std::string> available_cpu_isas();
 
 }  // namespace etap

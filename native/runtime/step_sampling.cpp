@@ -42,7 +42,8 @@ std::span<const std::int32_t> StepSampling::plan(const StepBatch& batch, SlotTab
   for (std::size_t i = 0; i < batch.sequences.size(); ++i) {
     const SequenceFields& fields = batch.sequences[i];
     const Slot& slot = *slots.find(fields.slot);
-    for (std::int32_t j = 0; j < fields.query_length; ++j) {
+    for (std::int32_t j = fields.prompt_logprobs == 1 ? 0 : fields.query_length - 1;
+         j < fields.query_length; ++j) {
       const std::int64_t position = std::int64_t{fields.context_before} + j;
       const std::int64_t next = position + 1;
       const bool is_last = j + 1 == fields.query_length;

@@ -1,12 +1,12 @@
 /** Finds and loads build/native/etap.node, and explains itself when it cannot. */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { EtapError } from '../errors.ts';
+import { PACKAGE_ROOT } from '../package-root.ts';
 import type { Addon } from './addon-types.ts';
 
-/** The package root is two folders up, from src/executor as from dist/executor. */
-const ADDON_PATH = fileURLToPath(new URL('../../build/native/etap.node', import.meta.url));
+const ADDON_PATH = join(PACKAGE_ROOT, 'build', 'native', 'etap.node');
 const REBUILD = 'run `npm run build` in the folder of etap-server';
 
 /** Throws EtapError ETAP_ERR_ADDON saying what was found and what to do. */

@@ -66,8 +66,10 @@ export class ChatTemplate {
 
 /** The rendered text up to the end of the last message, so that the model goes on with it. */
 function cutAfterFinalMessage(rendered: string, content: string): string {
+  // Templates may trim the message: white space at its end stays only where they keep it.
   const trimmed = content.trim();
-  const start = trimmed === '' ? -1 : rendered.lastIndexOf(trimmed);
+  const kept = rendered.includes(content) ? content : trimmed;
+  const start = trimmed === '' ? -1 : rendered.lastIndexOf(kept);
   if (start < 0) {
     throw new EtapError(
       'ETAP_ERR_INVALID_REQUEST',
@@ -76,7 +78,7 @@ function cutAfterFinalMessage(rendered: string, content: string): string {
       'continue_final_message',
     );
   }
-  return rendered.slice(0, start + trimmed.length);
+  return rendered.slice(0, start + kept.length);
 }
 
 /** A copy of a JSON-like value with every string in it, keys included, passed through `change`. */

@@ -38,6 +38,12 @@ class Network(nn.Module):
     def routers(self) -> list["Router"]:
         return [layer.mlp.gate for layer in self.layers if isinstance(layer.mlp, MoE)]
 
+    def as_computed(self, dtype: torch.dtype) -> "Network":
+        """Converts the parameters; routing biases and the rope table stay fp32."""
+        for parameter in self.parameters():
+            parameter.data = parameter.data.to(dtype)
+        return self
+
     def compile_layers(self) -> None:
         """Fuses what stands between the attention kernels; layers of a kind share the code."""
         for layer in self.layers:

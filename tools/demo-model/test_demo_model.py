@@ -10,11 +10,12 @@ import torch
 from tokenizers import Tokenizer
 
 from attention import Documents
+from batches import Document, Encoder, pack
 from chat import render
 from checkpoint import from_hf, to_hf
 from fp8 import dequantise, quantise
 from model import Network
-from shape import REHEARSAL, Shape
+from shape import MAX_POSITION_EMBEDDINGS, REHEARSAL, Shape
 from special_tokens import ADDED, BOS, EOS, SPECIAL
 from tasks import TASKS, Corpus, conversation, draw, is_held_out
 
@@ -113,6 +114,30 @@ class SplitTest(unittest.TestCase):
         rng, corpus = Random(SEED), small_corpus()
         for task in TASKS:
             self.assertEqual(draw(task, rng, corpus, False).messages[-1]["role"], "assistant")
+
+
+class PackingTest(unittest.TestCase):
+    def test_streams_are_full_and_positions_stay_within_the_context(self):
+        too_long = MAX_POSITION_EMBEDDINGS + 1
+        lengths = [5000, 4000, too_long, 300, 7000, 20]
+        documents = [Document([9] * n, [False] + [True] * (n - 1)) for n in lengths]
+        size = 3 * MAX_POSITION_EMBEDDINGS
+        batches = list(pack(documents, size, pad_id=2))
+        self.assertEqual(sum(len(b.targets) for b in batches), sum(lengths) - too_long - 5)
+        for batch in batches:
+            self.assertEqual(len(batch.tokens), size)
+            self.assertEqual(sum(batch.lengths), size)
+            self.assertLess(batch.positions.max(), MAX_POSITION_EMBEDDINGS)
+            self.assertTrue((batch.targets == batch.tokens[batch.target_at + 1]).all())
+
+    def test_targets_are_what_the_assistant_says(self):
+        encoder = Encoder(DEMO / "tokenizer.json")
+        item = draw("addition", Random(SEED), small_corpus(), held_out=False)
+        (batch,) = pack(encoder.encode_items([item]), 512, encoder.pad_id)
+        text = Tokenizer.from_file(str(DEMO / "tokenizer.json")).decode(
+            batch.targets.tolist(), skip_special_tokens=False
+        )
+        self.assertTrue(text.endswith(item.messages[-1]["content"] + EOS), text)
 
 
 class WeightsTest(unittest.TestCase):

@@ -1,10 +1,12 @@
 /** Writes the documents that are made from code: `npm run docs`. */
 import { writeFileSync } from 'node:fs';
 import { renderConfigDocument, renderDefaultFile } from './config-document.ts';
+import { renderMetricsDocument } from './metrics-document.ts';
 
 const documents = {
   'docs/config.md': renderConfigDocument(),
   'config/default.yaml': renderDefaultFile(),
+  'docs/metrics.md': renderMetricsDocument(),
 };
 
 for (const [path, text] of Object.entries(documents)) {

@@ -89,4 +89,16 @@ TEST("data must be covered without overlap, hole or rest") {
   CHECK_ERROR(parse(tensor_entry("a", "F32", "[1]", 0, 4), 9), kFile, "cover 4 bytes", "has 9");
 }
 
+TEST("a header of 100,000 tensors is read") {
+  constexpr std::int64_t kCount = 100'000;
+  std::string entries;
+  for (std::int64_t i = 0; i < kCount; ++i) {
+    if (i > 0) entries += ',';
+    entries += tensor_entry("model.layers." + std::to_string(i), "BF16", "[1]", 2 * i, 2 * i + 2);
+  }
+  const auto read = parse(entries, 2 * kCount);
+  CHECK_EQ(read.size(), static_cast<std::size_t>(kCount));
+  CHECK_EQ(read.back().name, "model.layers.99999");
+}
+
 }  // namespace etap

@@ -1,0 +1,242 @@
+// Transposed attention (ETAP, arXiv 2506.01969) on words: queries lie on the lanes, keys and values
+// are broadcast. S^T = K Q^T, softmax down each lane, O^T += V^T P^T.
+// Included by ISA files only; everything is internal to them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "backend/cpu/isa/panels.h"
+#include "backend/cpu/isa/product.h"
+#include "backend/cpu/kernels.h"
+
+namespace etap::cpu {
+namespace {
+
+constexpr std::int64_t kTileKeys = 64;  // keys scored, and rows of values packed, at a time
+
+// A word of two bf16 values, or of one widened value.
+inline std::uint32_t pair_word(const std::uint16_t* values, std::int64_t index) {
+  std::uint32_t word;
+  std::memcpy(&word, values + 2 * index, sizeof(word));
+  return word;
+}
+inline std::uint32_t wide_word(const std::uint16_t* values, std::int64_t index) {
+  return static_cast<std::uint32_t>(values[index]) << 16;
+}
+
+template <bool kPairs>
+void pack_query_words(const std::uint16_t* const* queries, std::int64_t count, std::int64_t columns,
+                      std::int64_t width, void* out) {
+  auto* words = static_cast<std::uint32_t*>(out);
+  const std::int64_t padded = round_up(width, kColumnAlign);
+  std::memset(out, 0, static_cast<std::size_t>((kPairs ? padded / 2 : padded) * columns) * 4);
+  for (std::int64_t column = 0; column < count; ++column) {
+    const std::uint16_t* query = queries[column];
+    const std::int64_t rows = kPairs ? width / 2 : width;
+    for (std::int64_t row = 0; row < rows; ++row) {
+      words[row * columns + column] = kPairs ? pair_word(query, row) : wide_word(query, row);
+    }
+    if (kPairs && width % 2 != 0) words[rows * columns + column] = query[width - 1];
+  }
+}
+
+// Keys widened to fp32 words.
+template <typename V>
+const void* widen_keys(const std::uint16_t* keys, std::int64_t stride, std::int64_t width,
+                       void* scratch, std::int64_t* stride_bytes) {
+  auto* words = static_cast<float*>(scratch);
+  for (std::int64_t key = 0; key < kTileKeys; ++key) {
+    for (std::int64_t i = 0; i < width; i += 16) {
+      V::store(words + key * width + i, V::load_bf16(keys + key * stride + i));
+    }
+  }
+  *stride_bytes = width * 4;
+  return scratch;
+}
+
+inline const void* keys_in_place(const std::uint16_t* keys, std::int64_t stride, std::int64_t,
+                                 void*, std::int64_t* stride_bytes) {
+  *stride_bytes = stride * 2;
+  return keys;
+}
+
+template <typename V, typename Step, bool kPairs>
+void score_key_words(const void* keys, std::int64_t stride_bytes, const void* queries,
+                     std::int64_t columns, std::int64_t width, float* scores) {
+  multiply<V, Step>({static_cast<const std::uint32_t*>(keys), stride_bytes / 4, 1,
+                     static_cast<const std::byte*>(queries), columns * 4,
+                     kPairs ? width / 2 : width, scores, columns, Finish::kStore, nullptr},
+                    kTileKeys, columns);
+}
+
+// Rows of values as fp32 words: [64][width].
+template <typename V>
+void widen_values(const std::uint16_t* values, std::int64_t stride, std::int64_t valid,
+                  std::int64_t width, void* out) {
+  auto* words = static_cast<float*>(out);
+  for (std::int64_t key = 0; key < kTileKeys; ++key) {
+    for (std::int64_t i = 0; i < width; i += 16) {
+      V::store(words + key * width + i,
+               key < valid ? V::load_bf16(values + key * stride + i) : V::zero());
+    }
+  }
+}
+
+template <typename V, typename Step, bool kPairs>
+void add_value_words(const void* probabilities, const void* values, std::int64_t keys,
+                     std::int64_t columns, std::int64_t width, float* output) {
+  multiply<V, Step>({static_cast<const std::uint32_t*>(values), 1, width,
+                     static_cast<const std::byte*>(probabilities), columns * 4,
+                     kPairs ? keys / 2 : keys, output, columns, Finish::kAccumulate, nullptr},
+                    width, columns);
+}
+
+// Scales the scores of sixteen columns, hides what they do not see; returns the new maximum.
+template <typename V>
+typename V::F scale_scores(const SoftmaxTile& tile, std::int64_t column) {
+  using F = typename V::F;
+  const F scale = V::set(tile.scale_log2);
+  const F hidden = V::set(-__builtin_inff());
+  F largest[4];
+  for (F& value : largest) value = V::load(tile.state.maximum + column);
+  for (std::int64_t key = 0; key < tile.keys; key += 4) {
+    for (int i = 0; i < 4; ++i) {
+      float* place = tile.scores + (key + i) * tile.columns + column;
+      F score = V::mul(V::load(place), scale);
+      if (tile.visible != nullptr) {
+        score = V::where_below(static_cast<std::int32_t>(key + i), tile.visible + column, score,
+                               hidden);
+      }
+      V::store(place, score);
+      largest[i] = V::max(score, largest[i]);
+    }
+  }
+  return V::max(V::max(largest[0], largest[1]), V::max(largest[2], largest[3]));
+}
+
+// Replaces the scores of sixteen columns by 2^(score - maximum); returns their sum.
+template <typename V>
+typename V::F exponentiate(const SoftmaxTile& tile, std::int64_t column, typename V::F maximum) {
+  using F = typename V::F;
+  F sums[4];
+  for (F& value : sums) value = V::zero();
+  for (std::int64_t key = 0; key < tile.keys; key += 4) {
+    for (int i = 0; i < 4; ++i) {
+      float* place = tile.scores + (key + i) * tile.columns + column;
+      const F power = exp2<V>(V::sub(V::load(place), maximum));
+      V::store(place, power);
+      sums[i] = V::add(sums[i], power);
+    }
+  }
+  return V::add(V::add(sums[0], sums[1]), V::add(sums[2], sums[3]));
+}
+
+template <typename V>
+bool any_below_one(typename V::F factors) {
+  float all[16];
+  V::store(all, factors);
+  bool found = false;
+  for (float factor : all) found = found || !(factor == 1.0F);
+  return found;
+}
+
+// Sixteen columns of the output times their factors.
+template <typename V, bool kByColumn>
+void rescale_output(const SoftmaxTile& tile, std::int64_t column, typename V::F factors) {
+  if (!any_below_one<V>(factors)) return;
+  if constexpr (kByColumn) {
+    float all[16];
+    V::store(all, factors);
+    for (int i = 0; i < 16; ++i) {
+      float* row = tile.state.output + (column + i) * tile.width;
+      const typename V::F factor = V::set(all[i]);
+      for (std::int64_t value = 0; value < tile.width; value += 16) {
+        V::store(row + value, V::mul(V::load(row + value), factor));
+      }
+    }
+  } else {
+    for (std::int64_t value = 0; value < tile.width; ++value) {
+      float* row = tile.state.output + value * tile.columns + column;
+      V::store(row, V::mul(V::load(row), factors));
+    }
+  }
+}
+
+// `store_probabilities(tile, column)` turns the powers in tile.scores into tile.probabilities.
+template <typename V, bool kByColumn, typename Store>
+void softmax(const SoftmaxTile& tile, const Store& store_probabilities) {
+  using F = typename V::F;
+  for (std::int64_t column = 0; column < tile.columns; column += 16) {
+    const F before = V::load(tile.state.maximum + column);
+    const F maximum = scale_scores<V>(tile, column);
+    const F factor = exp2<V>(V::sub(before, maximum));
+    const F sum = exponentiate<V>(tile, column, maximum);
+    V::store(tile.state.maximum + column, maximum);
+    V::store(tile.state.sum + column, V::fma(V::load(tile.state.sum + column), factor, sum));
+    rescale_output<V, kByColumn>(tile, column, factor);
+    store_probabilities(tile, column);
+  }
+}
+
+template <typename V, bool kByColumn>
+void merge(const AttentionState& total, const AttentionState& split, std::int64_t columns,
+           std::int64_t width) {
+  using F = typename V::F;
+  for (std::int64_t column = 0; column < columns; column += 16) {
+    const F before = V::load(total.maximum + column);
+    const F other = V::load(split.maximum + column);
+    const F maximum = V::max(other, before);
+    const F keep = exp2<V>(V::sub(before, maximum));
+    const F take = exp2<V>(V::sub(other, maximum));
+    const F kept_sum = V::mul(V::load(total.sum + column), keep);
+    V::store(total.maximum + column, maximum);
+    V::store(total.sum + column, V::fma(V::load(split.sum + column), take, kept_sum));
+    float keeps[16];
+    float takes[16];
+    V::store(keeps, keep);
+    V::store(takes, take);
+    const std::int64_t vectors = kByColumn ? 16 * width / 16 : width;
+    for (std::int64_t i = 0; i < vectors; ++i) {
+      const std::int64_t lane = kByColumn ? i / (width / 16) : 0;
+      const std::int64_t place = kByColumn ? column * width + i * 16 : i * columns + column;
+      const F keep_factor = kByColumn ? V::set(keeps[lane]) : keep;
+      const F take_factor = kByColumn ? V::set(takes[lane]) : take;
+      const F kept = V::mul(V::load(total.output + place), keep_factor);
+      V::store(total.output + place, V::fma(V::load(split.output + place), take_factor, kept));
+    }
+  }
+}
+
+template <typename V, bool kByColumn>
+void write_columns(const AttentionState& state, std::int64_t count, std::int64_t columns,
+                   std::int64_t width, std::int64_t values, std::uint16_t* const* targets) {
+  for (std::int64_t column = 0; column < count; ++column) {
+    const typename V::F sum = V::set(state.sum[column]);
+    for (std::int64_t i = 0; i < values; i += 16) {
+      float gathered[16];
+      const float* source = state.output + column * width + i;
+      if (!kByColumn) {
+        for (int j = 0; j < 16; ++j) gathered[j] = state.output[(i + j) * columns + column];
+        source = gathered;
+      }
+      write_values<V>(V::div(V::load(source), sum), targets[column] + i, DType::kBF16,
+                      lesser(16, values - i));
+    }
+  }
+}
+
+template <typename V>
+void softmax_wide(const SoftmaxTile& tile) {
+  softmax<V, false>(tile, [](const SoftmaxTile& done, std::int64_t column) {
+    auto* words = static_cast<float*>(done.probabilities);
+    for (std::int64_t key = 0; key < done.keys; ++key) {
+      const std::int64_t place = key * done.columns + column;
+      V::store(words + place, V::load(done.scores + place));
+    }
+  });
+}
+
+}  // namespace
+}  // namespace etap::cpu

@@ -1,0 +1,153 @@
+// The register-blocked product that everything is made of: rows of words, broadcast, against
+// vectors of sixteen outputs. Templates over the vector type and over how a word meets a vector.
+// Included by ISA files only; everything is internal to them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace etap::cpu {
+namespace {
+
+// fp32 words against fp32 vectors.
+template <typename V>
+struct WideStep {
+  static constexpr int kWords = 1;  // words of a row in one step
+  static constexpr int kSpare = 0;  // accumulators given up for wider operands
+  using B = typename V::F;
+  static B load(const std::byte* p) { return V::load(p); }
+  static typename V::F apply(typename V::F sum, const std::uint32_t* a, const B& b) {
+    return V::fma(V::broadcast(a), b, sum);
+  }
+};
+
+// fp32 words against vectors of bf16 pairs.
+template <typename V>
+struct WidePairStep {
+  static constexpr int kWords = 2;
+  static constexpr int kSpare = V::kVectors;
+  struct B {
+    typename V::F low;
+    typename V::F high;
+  };
+  static B load(const std::byte* p) {
+    const typename V::F words = V::load(p);
+    return {V::low_bf16(words), V::high_bf16(words)};
+  }
+  static typename V::F apply(typename V::F sum, const std::uint32_t* a, const B& b) {
+    return V::fma(V::broadcast(a + 1), b.high, V::fma(V::broadcast(a), b.low, sum));
+  }
+};
+
+// What happens to the sums of a product.
+enum class Finish { kStore, kAccumulate, kAddScaled };
+
+struct Product {
+  const std::uint32_t* a;  // words
+  std::ptrdiff_t a_row;    // words from one row to the next
+  std::ptrdiff_t a_step;   // words from one step to the next
+  const std::byte* b;
+  std::ptrdiff_t b_step;  // bytes
+  std::int64_t steps;
+  float* c;
+  std::ptrdiff_t c_row;  // floats
+  Finish finish;
+  const float* scales;  // kAddScaled: [columns]; c += scale * sum
+};
+
+template <typename V, typename Step, int kRows, int kVectors>
+void product_block(const Product& product, std::int64_t row, std::int64_t column) {
+  using F = typename V::F;
+  const std::uint32_t* a = product.a + row * product.a_row;
+  const std::byte* b = product.b + column * 4;
+  float* c = product.c + row * product.c_row + column;
+  F sums[kRows][kVectors];
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) {
+      sums[r][v] = product.finish == Finish::kAccumulate ? V::load(c + r * product.c_row + 16 * v)
+                                                         : V::zero();
+    }
+  }
+  for (std::int64_t step = 0; step < product.steps; ++step) {
+    typename Step::B vectors[kVectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) vectors[v] = Step::load(b + 64 * v);
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) {
+        sums[r][v] = Step::apply(sums[r][v], a + r * product.a_row, vectors[v]);
+      }
+    }
+    a += product.a_step;
+    b += product.b_step;
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) {
+      float* target = c + r * product.c_row + 16 * v;
+      if (product.finish == Finish::kAddScaled) {
+        const F scale = V::load(product.scales + column + 16 * v);
+        V::store(target, V::fma(sums[r][v], scale, V::load(target)));
+      } else {
+        V::store(target, sums[r][v]);
+      }
+    }
+  }
+}
+
+// The last rows, fewer than a full block.
+template <typename V, typename Step, int kRows, int kVectors>
+void product_tail(const Product& product, std::int64_t row, std::int64_t rows,
+                  std::int64_t column) {
+  if constexpr (kRows > 0) {
+    if (rows == kRows) {
+      product_block<V, Step, kRows, kVectors>(product, row, column);
+    } else {
+      product_tail<V, Step, kRows - 1, kVectors>(product, row, rows, column);
+    }
+  }
+}
+
+template <typename V, typename Step, int kVectors>
+void product_column(const Product& product, std::int64_t rows, std::int64_t column) {
+  constexpr int kFull = (V::kAccumulators - Step::kSpare) / kVectors;
+  constexpr int kRows = kFull > 12 ? 12 : kFull;
+  std::int64_t row = 0;
+  for (; row + kRows <= rows; row += kRows) {
+    product_block<V, Step, kRows, kVectors>(product, row, column);
+  }
+  product_tail<V, Step, kRows - 1, kVectors>(product, row, rows - row, column);
+}
+
+// c [rows, columns] = a b, columns a multiple of 16. The sum of an element runs over the steps in
+// order, whatever block it falls into.
+template <typename V, typename Step>
+void multiply(const Product& product, std::int64_t rows, std::int64_t columns) {
+  // A single row needs as many independent sums as there are vectors to keep the pipeline full.
+  const std::int64_t widest = rows == 1 ? 4 : V::kVectors;
+  for (std::int64_t column = 0; column < columns;) {
+    const std::int64_t left = (columns - column) / 16;
+    const std::int64_t vectors = left < widest ? left : widest;
+    if (rows == 1 && V::kVectors < 4) {
+      if (vectors == 4) product_block<V, Step, 1, 4>(product, 0, column);
+      if (vectors == 3) product_block<V, Step, 1, 3>(product, 0, column);
+      if (vectors == 2) product_block<V, Step, 1, 2>(product, 0, column);
+      if (vectors == 1) product_block<V, Step, 1, 1>(product, 0, column);
+    } else if constexpr (V::kVectors == 4) {
+      if (vectors == 4) product_column<V, Step, 4>(product, rows, column);
+      if (vectors == 3) product_column<V, Step, 3>(product, rows, column);
+      if (vectors == 2) product_column<V, Step, 2>(product, rows, column);
+      if (vectors == 1) product_column<V, Step, 1>(product, rows, column);
+    } else {
+      product_column<V, Step, 1>(product, rows, column);
+    }
+    column += 16 * vectors;
+  }
+}
+
+}  // namespace
+}  // namespace etap::cpu

@@ -1,0 +1,101 @@
+// Sixteen fp32 lanes as one AVX-512 register (F, BW, DQ, VL).
+// Included by one ISA file each; everything is internal to it.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+namespace etap::cpu {
+namespace {
+
+struct Avx512Vector {
+  using F = __m512;
+
+  // Register blocking of products: vectors of outputs, and accumulators in all.
+  static constexpr int kVectors = 4;
+  static constexpr int kAccumulators = 24;
+
+  static F zero() { return _mm512_setzero_ps(); }
+  static F set(float value) { return _mm512_set1_ps(value); }
+  static F load(const void* p) { return _mm512_loadu_ps(p); }
+  static void store(void* p, F a) { _mm512_storeu_ps(p, a); }
+  static F broadcast(const std::uint32_t* p) {
+    return _mm512_castsi512_ps(_mm512_set1_epi32(static_cast<int>(*p)));
+  }
+  static F add(F a, F b) { return _mm512_add_ps(a, b); }
+  static F sub(F a, F b) { return _mm512_sub_ps(a, b); }
+  static F mul(F a, F b) { return _mm512_mul_ps(a, b); }
+  static F div(F a, F b) { return _mm512_div_ps(a, b); }
+  static F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
+  // Both give the second operand where either is NaN.
+  static F min(F a, F b) { return _mm512_min_ps(a, b); }
+  static F max(F a, F b) { return _mm512_max_ps(a, b); }
+  static F round(F a) {
+    return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  }
+  // mantissa * 2^exponent; exponent integral, in [-126, 127].
+  static F scale(F mantissa, F exponent) { return _mm512_scalef_ps(mantissa, exponent); }
+  static F zero_below(F value, F test, F limit) {
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(test, limit, _CMP_NLT_UQ), value);
+  }
+  // value where index < limit[lane], else `other`.
+  static F where_below(std::int32_t index, const std::int32_t* limit, F value, F other) {
+    const __mmask16 seen =
+        _mm512_cmpgt_epi32_mask(_mm512_loadu_si512(limit), _mm512_set1_epi32(index));
+    return _mm512_mask_mov_ps(other, seen, value);
+  }
+  static float sum(F a) {
+    const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    four = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
+  }
+
+  static F load_bf16(const std::uint16_t* p) {
+    const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
+  }
+  // Round to nearest even; NaN stays NaN.
+  static void store_bf16(std::uint16_t* p, F a) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(narrow(a)));
+  }
+  static __m512i narrow(F a) {
+    const __m512i bits = _mm512_castps_si512(a);
+    const __m512i even = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    const __m512i rounded = _mm512_srli_epi32(
+        _mm512_add_epi32(bits, _mm512_add_epi32(even, _mm512_set1_epi32(0x7fff))), 16);
+    const __mmask16 ordered = _mm512_cmp_ps_mask(a, a, _CMP_ORD_Q);
+    return _mm512_mask_mov_epi32(_mm512_set1_epi32(0x7fc0), ordered, rounded);
+  }
+  static F load_fp16(const std::uint16_t* p) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  }
+  // The low and the high bf16 of each 32-bit word.
+  static F low_bf16(F words) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(words), 16));
+  }
+  static F high_bf16(F words) {
+    return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(words),
+                                                _mm512_set1_epi32(static_cast<int>(0xffff0000U))));
+  }
+  // 16 e4m3 bytes to 16 bf16, exactly. A normal value only needs its exponent moved; the seven
+  // subnormals of either sign come from a table.
+  static void e4m3_to_bf16(const std::uint8_t* p, std::uint16_t* out) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const __m256i wide = _mm256_cvtepu8_epi16(bytes);
+    const __m256i magnitude = _mm256_and_si256(wide, _mm256_set1_epi16(0x7f));
+    const __m256i normal =
+        _mm256_add_epi16(_mm256_slli_epi16(magnitude, 4), _mm256_set1_epi16(120 << 7));
+    // m * 2^-9 for m = 0 .. 7, as bf16.
+    const __m256i subnormals = _mm256_setr_epi16(0, 0x3b00, 0x3b80, 0x3bc0, 0x3c00, 0x3c20, 0x3c40,
+                                                 0x3c60, 0, 0, 0, 0, 0, 0, 0, 0);
+    const __mmask16 small = _mm256_cmplt_epu16_mask(magnitude, _mm256_set1_epi16(8));
+    const __m256i value = _mm256_mask_permutexvar_epi16(normal, small, magnitude, subnormals);
+    const __m256i sign = _mm256_slli_epi16(_mm256_and_si256(wide, _mm256_set1_epi16(0x80)), 8);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm256_or_si256(value, sign));
+  }
+};
+
+}  // namespace
+}  // namespace etap::cpu

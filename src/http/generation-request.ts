@@ -1,0 +1,65 @@
+/** One API call after validation: what every wire format is translated into. */
+import type { GenerateCommand } from '../engine/index.ts';
+import type { SamplingParams } from '../sampling-params.ts';
+
+export type Prompt = {
+  readonly tokens: Int32Array;
+  /** The prompt as it is echoed; null where the call does not echo. */
+  readonly echoText: string | null;
+  /** Leading tokens that the echoed text does not show: the beginning-of-sequence token. */
+  readonly hiddenTokenCount: number;
+  /** Most completion tokens; 0 asks for the prompt's log-probabilities alone. */
+  readonly maxTokens: number;
+};
+
+export type GenerationRequest = {
+  readonly prompts: readonly Prompt[];
+  readonly completionsPerPrompt: number;
+  /** Of the first choice; the k-th choice of each prompt draws with `seed + k`. */
+  readonly sampling: SamplingParams;
+  readonly minTokens: number;
+  /** Ids that end a completion, end-of-sequence ids included unless they are ignored. */
+  readonly stopTokenIds: readonly number[];
+  /** Those of them that the client named, which `stop_reason` reports. */
+  readonly namedStopTokenIds: ReadonlySet<number>;
+  readonly stopStrings: readonly string[];
+  readonly includeStop: boolean;
+  readonly skipSpecial: boolean;
+  /** The wire format shows single tokens: log-probabilities or ids. */
+  readonly wantsTokens: boolean;
+  readonly priority: number;
+  readonly tenant: string;
+  readonly cacheSalt: string;
+};
+
+/** Sequences of a request in the order of their indices: all choices of a prompt, then the next. */
+export const sequenceCount = (request: GenerationRequest): number =>
+  request.prompts.length * request.completionsPerPrompt;
+
+export const promptOf = (request: GenerationRequest, index: number): Prompt => {
+  const prompt = request.prompts[Math.floor(index / request.completionsPerPrompt)];
+  if (prompt === undefined) throw new RangeError(`no sequence ${index}`);
+  return prompt;
+};
+
+/** What the engine is asked for sequence `index`. */
+export function commandOf(request: GenerationRequest, index: number): GenerateCommand {
+  const prompt = promptOf(request, index);
+  const choice = index % request.completionsPerPrompt;
+  return {
+    promptTokens: prompt.tokens,
+    sampling: { ...request.sampling, seed: seedOfChoice(request.sampling.seed, choice) },
+    maxTokens: Math.max(1, prompt.maxTokens),
+    minTokens: request.minTokens,
+    stopTokenIds: request.stopTokenIds,
+    priority: request.priority,
+    tenant: request.tenant,
+    cacheSalt: request.cacheSalt,
+  };
+}
+
+/** Stays a safe integer: the seeds go round at the end of their range. */
+function seedOfChoice(seed: number, choice: number): number {
+  const beyond = seed + choice - Number.MAX_SAFE_INTEGER;
+  return beyond > 0 ? Number.MIN_SAFE_INTEGER + beyond - 1 : seed + choice;
+}

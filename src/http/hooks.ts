@@ -1,0 +1,66 @@
+/** What happens around every request: its id, its caller, its place in the metrics and the log. */
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { EtapError } from '../errors.ts';
+import { type Caller, KeyRing } from './auth.ts';
+import { HEADERS_MAX } from './limits.ts';
+import type { ServerContext } from './server-context.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set by the hook that checks keys, before any handler. */
+    caller: Caller;
+  }
+}
+
+/** Status in metrics and log of an exchange whose client left before its answer was complete. */
+const CLIENT_GONE_STATUS = 499;
+
+/** The client's id where it is printable and short, else one of ours. */
+export function requestId({ headers }: { readonly headers: IncomingMessage['headers'] }): string {
+  const given = headers['x-request-id'];
+  if (typeof given === 'string' && /^[\x21-\x7e]{1,128}$/.test(given)) return given;
+  return `req_${randomUUID().replaceAll('-', '')}`;
+}
+
+/** Hooks of the root, so that no route escapes them. */
+export function addHooks(app: FastifyInstance, server: ServerContext): void {
+  const { config, apiKeys } = server.deps;
+  const keyRing = new KeyRing(apiKeys, { openMetrics: config.metrics.auth === 'none' });
+  // The hook below sets it for each request; null is never seen by a handler.
+  app.decorateRequest('caller', null as unknown as Caller);
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id);
+    watchExchange(request, reply, server);
+    checkHeaderCount(request);
+    request.caller = keyRing.authenticate(request.routeOptions.url, request.headers.authorization);
+  });
+}
+
+function checkHeaderCount({ raw }: FastifyRequest): void {
+  const count = raw.rawHeaders.length / 2;
+  if (count <= HEADERS_MAX) return;
+  throw new EtapError(
+    'ETAP_ERR_HEADERS_TOO_LARGE',
+    `found ${count} headers, allowed are at most ${HEADERS_MAX}`,
+  );
+}
+
+/** Also sees the exchanges that no response hook sees: streams, and clients that left. */
+function watchExchange(request: FastifyRequest, reply: FastifyReply, server: ServerContext): void {
+  const { metrics } = server.deps;
+  const startMs = server.clock.now();
+  reply.raw.once('close', () => {
+    const complete = reply.raw.writableEnded;
+    if (!complete) metrics.onClientGone();
+    const exchange = {
+      route: request.routeOptions.url ?? 'unknown',
+      method: request.method,
+      status: complete ? reply.raw.statusCode : CLIENT_GONE_STATUS,
+      seconds: (server.clock.now() - startMs) / 1000,
+    };
+    metrics.onExchange(exchange);
+    request.log.info(exchange, 'request');
+  });
+}

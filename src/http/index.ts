@@ -1,0 +1,3 @@
+/** Door of the HTTP side. */
+export { buildServer } from './server.ts';
+export type { HttpMetrics, ServerDeps } from './server-deps.ts';

@@ -1,0 +1,2 @@
+/** Door of the routes. */
+export { addRoutes } from './routes.ts';

@@ -1,0 +1,22 @@
+/** Every route of the server. */
+import type { FastifyInstance } from 'fastify';
+import type { ServerContext } from '../server-context.ts';
+import { addAbortRoute } from './abort.ts';
+import { addChatCompletionsRoute } from './chat-completions.ts';
+import { addCompletionsRoute } from './completions.ts';
+import { addHealthRoutes } from './health.ts';
+import { addMetricsRoutes } from './metrics.ts';
+import { addModelRoutes } from './models.ts';
+import { addTextRoutes } from './text.ts';
+import { addVersionRoute } from './version.ts';
+
+export function addRoutes(app: FastifyInstance, server: ServerContext): void {
+  addCompletionsRoute(app, server);
+  addChatCompletionsRoute(app, server);
+  addModelRoutes(app, server);
+  addTextRoutes(app, server);
+  addAbortRoute(app, server);
+  addHealthRoutes(app, server);
+  addMetricsRoutes(app, server);
+  addVersionRoute(app, server);
+}

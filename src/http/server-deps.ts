@@ -1,0 +1,50 @@
+/** What the HTTP side needs from the rest of the parent process. */
+import type { FastifyBaseLogger } from 'fastify';
+import type { Config } from '../config/index.ts';
+import type { EngineClient, FinishRecord } from '../engine/index.ts';
+import type { HttpExchange } from '../metrics/index.ts';
+import type { TextModel } from '../text/index.ts';
+import type { Clock } from './clock.ts';
+
+export type ServerDeps = {
+  readonly config: Config;
+  readonly engine: EngineClient;
+  readonly text: TextModel;
+  readonly metrics: HttpMetrics;
+  /** The name clients ask for. */
+  readonly modelName: string;
+  /** Version of Etap. */
+  readonly version: string;
+  /** Keys of the configuration and of its key file; none leaves every route open. */
+  readonly apiKeys: readonly string[];
+  /** Fastify's silent logger when absent. */
+  readonly logger?: FastifyBaseLogger;
+  /** The system's clock when absent. */
+  readonly clock?: Clock;
+};
+
+/** Measures one sequence from its submission to its end. */
+export type SequenceTimeline = {
+  onToken(): void;
+  onFinish(finish: FinishRecord): void;
+};
+
+export type SequenceFacts = {
+  readonly promptTokenCount: number;
+  readonly maxTokens: number;
+};
+
+/** What the HTTP side tells the metrics, and the one thing it asks of them. */
+export type HttpMetrics = {
+  readonly contentType: string;
+  render(): Promise<string>;
+  onExchange(exchange: HttpExchange): void;
+  /** A request was refused for want of room. */
+  onRejection(reason: 'queue_full' | 'engine_not_ready' | 'shutting_down'): void;
+  onClientGone(): void;
+  /** A stream was cut off because its reader took nothing. */
+  onSlowReader(): void;
+  onStreamCount(openStreams: number): void;
+  onRequest(completionsPerPrompt: number): void;
+  startSequence(facts: SequenceFacts): SequenceTimeline;
+};

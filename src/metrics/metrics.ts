@@ -1,0 +1,98 @@
+/** All metrics of one server: the HTTP side and the wiring report here, GET /metrics reads here. */
+import type { MetricsConfig } from '../config/index.ts';
+import { EngineMetrics } from './engine-metrics.ts';
+import { Exposition } from './exposition.ts';
+import { Instruments } from './instruments.ts';
+import { RequestTimeline, type SequenceFacts } from './request-timeline.ts';
+
+export type HttpExchange = {
+  /** Template of the route, never the path that was sent. */
+  readonly route: string;
+  readonly method: string;
+  readonly status: number;
+  readonly seconds: number;
+};
+
+/** Label values that exist from the start, so that the first event is seen as an increase. */
+const FINISH_REASONS = ['stop', 'length', 'abort', 'error'];
+const REJECTIONS = ['queue_full', 'engine_not_ready', 'shutting_down'] as const;
+
+/** Other methods are counted together: a label must stay bounded. */
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+
+export class Metrics {
+  readonly engine: EngineMetrics;
+  readonly #instruments: Instruments;
+  readonly #exposition: Exposition;
+  readonly #now: () => number;
+
+  /** @param now milliseconds that only grow */
+  constructor(
+    config: MetricsConfig,
+    modelName: string,
+    now: () => number = () => performance.now(),
+  ) {
+    this.#instruments = new Instruments(modelName);
+    this.engine = new EngineMetrics(this.#instruments);
+    this.#now = now;
+    this.#exposition = new Exposition({
+      registry: this.#instruments.registry,
+      vllmAliases: config.vllmAliases,
+      cacheMs: config.cacheMs,
+      now,
+    });
+    this.#startAtZero();
+  }
+
+  get contentType(): string {
+    return this.#exposition.contentType;
+  }
+
+  render(): Promise<string> {
+    return this.#exposition.render();
+  }
+
+  onExchange({ route, method, status, seconds }: HttpExchange): void {
+    const labels = {
+      route,
+      method: METHODS.includes(method) ? method : 'other',
+      status: String(status),
+    };
+    this.#instruments.counter('etap_http_requests_total').inc(labels);
+    this.#instruments.histogram('etap_http_request_duration_seconds').observe(labels, seconds);
+  }
+
+  /** A request was refused for want of room. */
+  onRejection(reason: (typeof REJECTIONS)[number]): void {
+    this.#instruments.counter('etap_admission_rejections_total').inc({ reason });
+  }
+
+  onClientGone(): void {
+    this.#instruments.counter('etap_client_disconnects_total').inc();
+  }
+
+  onSlowReader(): void {
+    this.#instruments.counter('etap_slow_readers_cut_total').inc();
+  }
+
+  onStreamCount(openStreams: number): void {
+    this.#instruments.gauge('etap_sse_streams').set(openStreams);
+  }
+
+  onRequest(completionsPerPrompt: number): void {
+    this.#instruments.histogram('etap_request_params_n').observe(completionsPerPrompt);
+  }
+
+  startSequence(facts: SequenceFacts): RequestTimeline {
+    return new RequestTimeline(this.#instruments, this.#now, facts);
+  }
+
+  #startAtZero(): void {
+    for (const finished_reason of FINISH_REASONS) {
+      this.#instruments.counter('etap_requests_finished_total').inc({ finished_reason }, 0);
+    }
+    for (const reason of REJECTIONS) {
+      this.#instruments.counter('etap_admission_rejections_total').inc({ reason }, 0);
+    }
+  }
+}

@@ -1,0 +1,78 @@
+/** Measures one sequence from its submission to its end. */
+import type { Instruments } from './instruments.ts';
+
+export type SequenceFacts = {
+  readonly promptTokenCount: number;
+  readonly maxTokens: number;
+};
+
+/** What is read of the engine's finish record; its times are counted from arrival in the engine. */
+export type SequenceEnd = {
+  readonly reason: string;
+  readonly completionTokenCount: number;
+  readonly queuedMs: number;
+  readonly firstTokenMs: number;
+  readonly totalMs: number;
+};
+
+const MS_PER_SECOND = 1000;
+
+export class RequestTimeline {
+  readonly #instruments: Instruments;
+  readonly #now: () => number;
+  readonly #facts: SequenceFacts;
+  readonly #startMs: number;
+  #lastTokenMs = 0;
+  #tokenCount = 0;
+
+  /** @param now milliseconds that only grow */
+  constructor(instruments: Instruments, now: () => number, facts: SequenceFacts) {
+    this.#instruments = instruments;
+    this.#now = now;
+    this.#facts = facts;
+    this.#startMs = now();
+  }
+
+  onToken(): void {
+    const nowMs = this.#now();
+    if (this.#tokenCount === 0) {
+      this.#observe('etap_time_to_first_token_seconds', nowMs - this.#startMs);
+    } else {
+      this.#observe('etap_inter_token_latency_seconds', nowMs - this.#lastTokenMs);
+    }
+    this.#lastTokenMs = nowMs;
+    this.#tokenCount++;
+    this.#instruments.counter('etap_generation_tokens_total').inc();
+  }
+
+  onFinish(end: SequenceEnd): void {
+    const instruments = this.#instruments;
+    const finished = instruments.counter('etap_requests_finished_total');
+    finished.inc({ finished_reason: end.reason });
+    // A stop token is generated but not emitted.
+    const unseen = Math.max(0, end.completionTokenCount - this.#tokenCount);
+    instruments.counter('etap_generation_tokens_total').inc(unseen);
+    const { promptTokenCount, maxTokens } = this.#facts;
+    instruments.histogram('etap_request_prompt_tokens').observe(promptTokenCount);
+    instruments.histogram('etap_request_generation_tokens').observe(end.completionTokenCount);
+    instruments.histogram('etap_request_max_num_generation_tokens').observe(maxTokens);
+    this.#observe('etap_e2e_request_latency_seconds', this.#now() - this.#startMs);
+    this.#observe('etap_request_queue_time_seconds', end.queuedMs);
+    if (end.completionTokenCount > 0) this.#observePhases(end);
+  }
+
+  #observePhases({ completionTokenCount, queuedMs, firstTokenMs, totalMs }: SequenceEnd): void {
+    const decodeMs = totalMs - firstTokenMs;
+    this.#observe('etap_request_prefill_time_seconds', firstTokenMs - queuedMs);
+    this.#observe('etap_request_decode_time_seconds', decodeMs);
+    this.#observe('etap_request_inference_time_seconds', totalMs - queuedMs);
+    if (completionTokenCount > 1) {
+      const meanMs = decodeMs / (completionTokenCount - 1);
+      this.#observe('etap_request_time_per_output_token_seconds', meanMs);
+    }
+  }
+
+  #observe(name: Parameters<Instruments['histogram']>[0], ms: number): void {
+    this.#instruments.histogram(name).observe(Math.max(0, ms) / MS_PER_SECOND);
+  }
+}

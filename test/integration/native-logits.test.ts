@@ -1,0 +1,91 @@
+/** The whole native path on reference checkpoints: greedy text and log-probabilities. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { NativeExecutor } from '../../src/executor/native-executor.ts';
+import { type GoldenCase, type GoldenPrompt, goldenLogitsCases } from '../support/golden-logits.ts';
+import { GREEDY, StepDriver } from '../support/step-driver.ts';
+
+/** Of the reference backend, which computes in float32. */
+const LOGPROB_TOLERANCE = 2e-3;
+
+const open = (golden: GoldenCase, tensorParallelSize: number) =>
+  NativeExecutor.open({
+    modelDir: golden.folder,
+    backend: 'reference',
+    isa: 'auto',
+    threads: 1,
+    tensorParallelSize,
+    kvMemoryBytes: 'auto',
+    maxModelLen: 256,
+    maxSequences: 4,
+    stepTokenCapacity: 512,
+    strict: true,
+  });
+
+function logSoftmax(logits: Float32Array): number[] {
+  const max = Math.max(...logits);
+  const logSum = Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - max), 0));
+  return Array.from(logits, (logit) => logit - max - logSum);
+}
+
+/** Largest difference between the prompt's log-probabilities and those of the golden logits. */
+async function promptDifference(driver: StepDriver, prompt: GoldenPrompt, vocabSize: number) {
+  const sampling = { ...GREEDY, promptLogprobs: 5 };
+  const sequence = driver.start(0, { tokens: prompt.tokens, sampling });
+  const [row] = await driver.step({ sequence, promptLogprobs: true });
+  driver.end(sequence);
+  let difference = 0;
+  for (let position = 0; position + 1 < prompt.tokens.length; position++) {
+    const golden = logSoftmax(
+      prompt.logits.subarray(position * vocabSize, (position + 1) * vocabSize),
+    );
+    const report = row?.prompt[position];
+    const pairs = [
+      [prompt.tokens[position + 1] ?? -1, report?.logprob],
+      ...(report?.topIds ?? []).slice(0, 5).map((id, rank) => [id, report?.topLogprobs[rank]]),
+    ];
+    for (const [id, logprob] of pairs) {
+      const wanted = golden[id ?? -1] ?? Number.NaN;
+      difference = Math.max(difference, Math.abs((logprob ?? Number.NaN) - wanted));
+    }
+  }
+  return difference;
+}
+
+describe.each(goldenLogitsCases())('$name', (golden) => {
+  let executor: NativeExecutor;
+  beforeAll(async () => {
+    executor = await open(golden, 1);
+  });
+  afterAll(() => executor.close());
+
+  it('reports the reference log-probabilities of every prompt token', async () => {
+    const driver = new StepDriver(executor);
+    for (const prompt of golden.prompts) {
+      const difference = await promptDifference(driver, prompt, golden.vocabSize);
+      expect(difference).toBeLessThan(LOGPROB_TOLERANCE);
+    }
+  });
+
+  it('continues greedily as the reference does', async () => {
+    const driver = new StepDriver(executor);
+    for (const { tokens, greedy } of golden.prompts) {
+      expect(await driver.run(1, { tokens }, greedy.length, 50)).toEqual(greedy);
+    }
+  });
+
+  it('continues the same in one batch, and on several ranks', async () => {
+    const ranks = await open(golden, golden.headCount % 2 === 0 ? 2 : golden.headCount);
+    for (const each of [executor, ranks]) {
+      const driver = new StepDriver(each);
+      const sequences = golden.prompts.map(({ tokens }, slot) => driver.start(slot, { tokens }));
+      for (const _ of golden.prompts[0]?.greedy ?? []) {
+        await driver.step(...sequences.map((sequence) => ({ sequence })));
+      }
+      expect(sequences.map(({ tokens }) => tokens)).toEqual(
+        golden.prompts.map(({ tokens, greedy }) => [...tokens, ...greedy]),
+      );
+      for (const sequence of sequences) driver.end(sequence);
+    }
+    await ranks.close();
+  });
+});

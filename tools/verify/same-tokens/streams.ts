@@ -1,0 +1,61 @@
+/** Runs requests on an engine and keeps every token with its log-probabilities, bit for bit. */
+import type { EngineClient, FinishRecord, GenerateCommand } from '../../../src/engine/index.ts';
+
+/** One sequence's outcome as text: equal texts are equal bits. */
+export type Stream = string;
+
+export type Outcome = {
+  readonly streams: readonly Stream[];
+  readonly finishes: readonly FinishRecord[];
+};
+
+const bits = new DataView(new ArrayBuffer(8));
+
+/** A float by its bits, so that not even the last one may differ. */
+function hex(value: number): string {
+  bits.setFloat64(0, value);
+  return bits.getBigUint64(0).toString(16);
+}
+
+type Ended = { readonly stream: Stream; readonly finish: FinishRecord };
+
+function runOne(engine: EngineClient, command: GenerateCommand): Promise<Ended> {
+  return new Promise((resolve) => {
+    const parts: string[] = [];
+    engine.generate(command, {
+      onPromptLogprobs: () => {},
+      onToken: (token, logprobs) => {
+        const top = logprobs === null ? [] : [...logprobs.topLogprobs].map(hex);
+        const ids = logprobs === null ? [] : [...logprobs.topIds];
+        parts.push([token, hex(logprobs?.logprob ?? Number.NaN), ...ids, ...top].join(','));
+      },
+      onFinish: (finish) => {
+        parts.push(`${finish.reason} ${finish.errorCode ?? ''} ${finish.completionTokenCount}`);
+        resolve({ stream: parts.join('\n'), finish });
+      },
+    });
+  });
+}
+
+export async function runAlone(
+  engine: EngineClient,
+  commands: readonly GenerateCommand[],
+): Promise<Outcome> {
+  const ended: Ended[] = [];
+  for (const command of commands) ended.push(await runOne(engine, command));
+  return outcome(ended);
+}
+
+export async function runTogether(
+  engine: EngineClient,
+  commands: readonly GenerateCommand[],
+): Promise<Outcome> {
+  return outcome(await Promise.all(commands.map((command) => runOne(engine, command))));
+}
+
+function outcome(ended: readonly Ended[]): Outcome {
+  return {
+    streams: ended.map(({ stream }) => stream),
+    finishes: ended.map(({ finish }) => finish),
+  };
+}

@@ -1,4 +1,5 @@
 /** Door of the configuration: one schema, one frozen object. */
+export { checkExposure, readApiKeys } from './api-keys.ts';
 export type { Assignment } from './assignment.ts';
 export { bodyBytesMax } from './body-limit.ts';
 export { renderFlagHelp } from './flag-help.ts';

@@ -26,17 +26,19 @@ export const SHORT_FLAGS = {
 
 export type CommandLine = {
   readonly assignments: readonly Assignment[];
-  readonly positionals: readonly string[];
   /** Value of --config. */
   readonly configFile: string | null;
   readonly help: boolean;
   readonly version: boolean;
 };
 
+/** The one positional argument, as a setting. */
+const MODEL_ARGUMENT = { path: 'model.dir', source: 'argument MODEL_DIR' };
+
 type Given = { readonly name: string; readonly texts: string[] };
 const OWN_FLAGS = ['config', 'help', 'version'];
 
-/** Throws ETAP_ERR_CONFIG for an unknown flag or a bad value. */
+/** `[MODEL_DIR] [flags]`. Throws ETAP_ERR_CONFIG for an unknown flag or a bad value. */
 export function readCommandLine(argv: readonly string[]): CommandLine {
   const { tokens, positionals } = parseArgs({
     args: [...argv],
@@ -54,8 +56,10 @@ export function readCommandLine(argv: readonly string[]): CommandLine {
     given.set(name, flag);
   }
   return {
-    assignments: [...given].flatMap(([name, flag]) => toAssignment(name, flag)),
-    positionals,
+    assignments: [
+      ...[...given].flatMap(([name, flag]) => toAssignment(name, flag)),
+      ...readPositionals(positionals),
+    ],
     configFile: given.get('config')?.texts.at(-1) ?? null,
     help: given.has('help'),
     version: given.has('version'),
@@ -92,6 +96,17 @@ function readToken(name: string, rawName: string, value: string | undefined) {
   if (setting === undefined) throw unknownFlag(rawName, name);
   if (value === undefined && setting.kind !== 'boolean') throw missingValue(rawName);
   return { name: setting.path, text: value ?? (negated ? 'false' : 'true') };
+}
+
+function readPositionals(positionals: readonly string[]): Assignment[] {
+  const { path, source } = MODEL_ARGUMENT;
+  const setting = settingAt(path);
+  if (positionals.length === 0 || setting === undefined) return [];
+  if (positionals.length > 1) {
+    const message = `found arguments ${positionals.join(' ')}; allowed is one, the model folder`;
+    throw new EtapError('ETAP_ERR_CONFIG', message);
+  }
+  return [{ setting, value: parseText(setting, positionals, source), source }];
 }
 
 function toAssignment(path: string, flag: Given): Assignment[] {

@@ -84,13 +84,16 @@ export const choice = <const Words extends readonly string[]>(
   description: string,
   options: { readonly words: Words; readonly default: Words[number] },
 ) =>
-  Type.Enum([...options.words] as unknown as [...Words], {
-    ...PLAIN,
-    kind: 'choice',
-    description,
-    default: options.default,
-    choices: options.words,
-  });
+  // Type.Enum widens a generic list of words, so their union is stated.
+  Type.Unsafe<Words[number]>(
+    Type.Enum([...options.words], {
+      ...PLAIN,
+      kind: 'choice',
+      description,
+      default: options.default,
+      choices: options.words,
+    }),
+  );
 
 /** Any text that is not empty. */
 export const text = (description: string, options: { readonly default: string }) =>

@@ -1,12 +1,15 @@
 /**
- * The two ends of the pipe between the parent and one engine process. Types only: the ends are a
+ * The two ends of the pipe between the parent and one engine process. The ends are a
  * forked child in production and an in-memory pair or a scripted child in tests.
  */
 import type { Config } from '../config/index.ts';
 import type { EngineMessage, ParentMessage } from './messages.ts';
 
+/** Tells host.js that it is the engine process; `process.send` alone proves nothing in tests. */
+export const ENGINE_PROCESS_FLAG = '--etap-engine-process';
+
 /** What the engine process gets of the configuration: no keys. */
-export type HostConfig = Pick<Config, 'model' | 'engine' | 'log'>;
+export type HostConfig = Pick<Config, 'model' | 'engine' | 'limits'>;
 
 /** The parent's end: one life of an engine process. */
 export interface EngineProcess {

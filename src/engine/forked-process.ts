@@ -1,11 +1,8 @@
 /** Forks the engine process: `host.js` beside this file, started by an explicit flag. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { EngineProcess, HostConfig } from './engine-process.ts';
+import { ENGINE_PROCESS_FLAG, type EngineProcess, type HostConfig } from './engine-process.ts';
 import type { EngineMessage, ParentMessage } from './messages.ts';
-
-/** Tells host.js that it is the engine process; `process.send` alone proves nothing in tests. */
-export const ENGINE_PROCESS_FLAG = '--etap-engine-process';
 
 const HOST_FILE = fileURLToPath(new URL('./host.js', import.meta.url));
 

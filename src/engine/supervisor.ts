@@ -65,8 +65,8 @@ export class Supervisor {
   }
 
   start(): void {
-    const { model, engine, log } = this.#config;
-    const child = this.#spawn({ model, engine, log });
+    const { model, engine, limits } = this.#config;
+    const child = this.#spawn({ model, engine, limits });
     this.#process = child;
     this.#listening = true;
     child.onMessage((message) => {

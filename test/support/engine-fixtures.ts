@@ -24,7 +24,7 @@ export const NEVER_ENDS = 4;
 
 export type ScriptedStart = 'serve' | 'load-fails' | 'load-crashes' | 'load-hangs' | 'canary-fails';
 
-const SCRIPT = fileURLToPath(new URL('./scripted-engine.mjs', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('./scripted-engine-process.mjs', import.meta.url));
 
 /** An engine over scripted children; the last of `starts` is used for all further ones. */
 export function scriptedEngine(config: Config, ...starts: ScriptedStart[]) {

@@ -1,0 +1,77 @@
+#!/usr/bin/env node
+/** The command `etap`: its first argument chooses what to do. The parent's only process.exit. */
+import { readFileSync } from 'node:fs';
+import { didYouMean, loadConfig, readCommandLine, renderFlagHelp } from './config/index.ts';
+import { EtapError } from './errors.ts';
+import { EXIT, serve } from './serve.ts';
+
+const HELP = `etap: an OpenAI-compatible server for MLA models (DeepSeek-V2, V3, R1 and kin)
+
+  etap serve MODEL_DIR [flags]   serve the checkpoint in MODEL_DIR
+  etap serve --help              all flags
+  etap --version
+
+Exit codes: 0 stopped, 1 the engine failed, 2 it cannot start as configured, 128 + n stopped at
+once by a second signal n. Settings also come from --config FILE and ETAP_* variables: docs/config.md.`;
+
+const SERVE_HELP = `etap serve MODEL_DIR [flags]
+
+  -c, --config FILE                  YAML file with settings
+  -h, --help
+  -v, --version`;
+
+const COMMANDS = ['serve', 'help', 'version'];
+
+async function main(argv: readonly string[]): Promise<number> {
+  const [command = '--help', ...args] = argv;
+  switch (command) {
+    case 'serve':
+      return runServe(args);
+    case '--help':
+    case '-h':
+    case 'help':
+      return print(HELP);
+    case '--version':
+    case '-v':
+    case 'version':
+      return print(readVersion());
+    default:
+      throw new EtapError(
+        'ETAP_ERR_CONFIG',
+        `found command ${command}, allowed are ${COMMANDS.join(', ')}${didYouMean(command, COMMANDS)}`,
+      );
+  }
+}
+
+async function runServe(args: readonly string[]): Promise<number> {
+  const commandLine = readCommandLine(args);
+  if (commandLine.help) return print(`${SERVE_HELP}\n${renderFlagHelp()}`);
+  if (commandLine.version) return print(readVersion());
+  return serve(loadConfig({ environment: process.env, commandLine }), readVersion());
+}
+
+function print(text: string): number {
+  process.stdout.write(`${text}\n`);
+  return EXIT.stopped;
+}
+
+function readVersion(): string {
+  const manifest: unknown = JSON.parse(
+    readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+  );
+  return (manifest as { version: string }).version;
+}
+
+/** One line for errors that are expected, the stack for those that are not. */
+function describe(error: unknown): string {
+  if (error instanceof EtapError) return `${error.code}: ${error.message}`;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+try {
+  process.exit(await main(process.argv.slice(2)));
+} catch (error) {
+  process.stderr.write(`etap: ${describe(error)}\n`);
+  const cannotStart = error instanceof EtapError && error.status === 0;
+  process.exit(cannotStart ? EXIT.cannotStart : EXIT.failed);
+}

@@ -1,9 +1,11 @@
 /** Writes the documents that are made from code: `npm run docs`. */
 import { writeFileSync } from 'node:fs';
+import { renderApiDocument } from './api-document.ts';
 import { renderConfigDocument, renderDefaultFile } from './config-document.ts';
 import { renderMetricsDocument } from './metrics-document.ts';
 
 const documents = {
+  'docs/api.md': renderApiDocument(),
   'docs/config.md': renderConfigDocument(),
   'config/default.yaml': renderDefaultFile(),
   'docs/metrics.md': renderMetricsDocument(),

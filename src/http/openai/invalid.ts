@@ -61,9 +61,15 @@ function allowedBy({ keyword, params, parentSchema }: VerboseError): string {
     case 'maxLength':
       return `a string of at most ${params.limit} characters`;
     default:
-      return describeTypes(parentSchema?.type, parentSchema ?? {});
+      return describeAllowed(parentSchema ?? {});
   }
 }
+
+/** What a field's schema allows, in words. */
+export const describeAllowed = (schema: object): string => {
+  const { type, ...range } = schema as Readonly<Record<string, unknown>>;
+  return describeTypes(type, range);
+};
 
 const TYPE_NAMES: Readonly<Record<string, string>> = {
   string: 'a string',
@@ -87,10 +93,8 @@ function describeTypes(type: unknown, schema: Readonly<Record<string, unknown>>)
 }
 
 function describeRange({ minimum, exclusiveMinimum, maximum }: Record<string, unknown>): string {
-  const from = exclusiveMinimum === undefined ? minimum : `above ${exclusiveMinimum}`;
-  const upper = maximum === Number.MAX_SAFE_INTEGER ? undefined : maximum;
-  const lower = from === Number.MIN_SAFE_INTEGER ? undefined : from;
-  if (lower === undefined && upper === undefined) return '';
-  if (upper === undefined) return ` from ${lower}`;
-  return lower === undefined ? ` up to ${upper}` : ` from ${lower} to ${upper}`;
+  const upper = maximum === undefined || maximum === Number.MAX_SAFE_INTEGER ? '' : maximum;
+  if (exclusiveMinimum !== undefined) return ` above ${exclusiveMinimum}, up to ${upper}`;
+  if (minimum === undefined || minimum === Number.MIN_SAFE_INTEGER) return '';
+  return upper === '' ? ` from ${minimum}` : ` from ${minimum} to ${upper}`;
 }

@@ -24,10 +24,10 @@ export const modelField = {
 
 /** How tokens are chosen. */
 export const samplingFields = {
-  temperature: number(
-    '0 is greedy; default is that of the model’s generation_config.json, else 1.',
-    { minimum: 0, maximum: 2 },
-  ),
+  temperature: number('0 is greedy; default is that of generation_config.json, else 1.', {
+    minimum: 0,
+    maximum: 2,
+  }),
   top_p: number('Smallest set of tokens with this probability; 0 keeps one token, 1 all.', {
     minimum: 0,
     maximum: 1,
@@ -62,7 +62,7 @@ export const stopFields = {
       description: 'Text that ends the completion, also across token borders.',
     }),
   ),
-  include_stop_str_in_output: boolean('Keep the stop string, or the stop token’s text.'),
+  include_stop_str_in_output: boolean('Keep the stop string, or the text of the stop token.'),
   stop_token_ids: list(tokenId(), 'Ids that end the completion.', { maxItems: STOP_TOKEN_IDS_MAX }),
   ignore_eos: boolean('Go on after the end-of-sequence token.'),
   min_tokens: integer('No stop token or stop string before this many tokens.', { minimum: 0 }),
@@ -102,7 +102,7 @@ export const requestFields = {
     minLength: 1,
     maxLength: CLIENT_ID_LENGTH_MAX,
   }),
-  truncate_prompt_tokens: integer('Keep only this many tokens of the prompt’s end.', {
+  truncate_prompt_tokens: integer('Keep only this many tokens of the end of the prompt.', {
     minimum: 1,
   }),
   add_special_tokens: boolean(

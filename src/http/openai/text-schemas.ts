@@ -35,7 +35,7 @@ export const AbortBody = Type.Object({
   rid: Type.String({
     minLength: 1,
     maxLength: CLIENT_ID_LENGTH_MAX,
-    description: 'The answer’s `id`, the `request_id` sent with it, or its `x-request-id`.',
+    description: 'The `id` of the answer, the `request_id` sent with it, or its `x-request-id`.',
   }),
 });
 export type AbortBody = Static<typeof AbortBody>;

@@ -1,0 +1,166 @@
+/** docs/api.md: the routes, and every field of their bodies as the schemas have it. */
+import {
+  AbortBody,
+  ChatBody,
+  CompletionBody,
+  DetokenizeBody,
+  describeAllowed,
+  Message,
+  TemplateBody,
+  TokenizeBody,
+} from '../../src/http/openai/index.ts';
+
+/** Every route of the server. */
+export const ROUTES = [
+  ['POST', '/v1/completions', 'Complete prompts; JSON or server-sent events.'],
+  ['POST', '/v1/chat/completions', 'Answer a conversation; JSON or server-sent events.'],
+  ['GET', '/v1/models', 'The served model with its `max_model_len`; 503 until it serves.'],
+  ['GET', '/v1/models/*', 'The same for one name; slashes in names may stay as they are.'],
+  ['POST', '/tokenize', 'Text or a conversation as token ids.'],
+  ['POST', '/detokenize', 'Token ids as text.'],
+  ['POST', '/apply-template', 'A conversation as the prompt that the model sees.'],
+  ['POST', '/abort_request', 'End a request by name; it gets the error `request_aborted`.'],
+  ['GET', '/health', 'Ready to serve: 200 or 503. No key needed.'],
+  ['GET', '/health/ready', 'The same.'],
+  ['GET', '/ready', 'The same.'],
+  [
+    'GET',
+    '/health/live',
+    'The process lives, whatever the engine does; 503 when no restart is left.',
+  ],
+  ['GET', '/live', 'The same.'],
+  ['GET', '/metrics', 'Prometheus text, see docs/metrics.md. `metrics.auth: none` asks no key.'],
+  ['GET', '/load', 'Open requests, running and waiting sequences.'],
+  ['GET', '/version', 'Version, model and kernels.'],
+] as const;
+
+const NOT_OFFERED = [
+  ['`/v1/responses` and WebSockets', 'later'],
+  ['`/v1/embeddings`, `/rerank`', 'the models served here generate text'],
+  ['`/v1/files`, `/v1/batches`', 'no files are kept'],
+  ['`/infill`, `suffix`', 'no filling in of the middle'],
+  ['`/v1/audio/*`, `/v1/images/*`, Realtime', 'text is the only modality'],
+] as const;
+
+type FieldSchema = {
+  readonly type?: string | readonly string[];
+  readonly description?: string;
+  readonly expected?: string;
+  readonly enum?: readonly string[];
+  readonly refused?: boolean;
+  readonly ignored?: boolean;
+};
+type BodySchema = {
+  readonly properties: Readonly<Record<string, unknown>>;
+  readonly required?: readonly string[] | undefined;
+};
+
+/** docs/api.md */
+export function renderApiDocument(): string {
+  return [
+    ...INTRODUCTION,
+    '## Routes',
+    '',
+    '| method | path | what it does |',
+    '|---|---|---|',
+    ...ROUTES.map(([method, path, text]) => `| ${method} | \`${path}\` | ${text} |`),
+    '',
+    'Not offered (404):',
+    '',
+    '| what | why |',
+    '|---|---|',
+    ...NOT_OFFERED.map(([what, why]) => `| ${what} | ${why} |`),
+    '',
+    ...fieldTable('POST /v1/completions', CompletionBody),
+    ...fieldTable('POST /v1/chat/completions', ChatBody),
+    ...fieldTable('Messages of a conversation', Message),
+    ...fieldTable('POST /tokenize', TokenizeBody),
+    ...fieldTable('POST /detokenize', DetokenizeBody),
+    ...fieldTable('POST /apply-template', TemplateBody),
+    ...fieldTable('POST /abort_request', AbortBody),
+    ...ANSWERS,
+  ].join('\n');
+}
+
+function fieldTable(title: string, { properties, required = [] }: BodySchema): string[] {
+  return [
+    `## ${title}`,
+    '',
+    '| field | value | state | meaning |',
+    '|---|---|---|---|',
+    ...Object.entries(properties).map(([name, field]) => {
+      const schema = field as FieldSchema;
+      const state = required.includes(name) ? 'required' : stateOf(schema);
+      return `| \`${name}\` | ${allowedValue(schema)} | ${state} | ${schema.description ?? ''} |`;
+    }),
+    '',
+  ];
+}
+
+function stateOf({ refused, ignored }: FieldSchema): string {
+  if (refused === true) return 'refused';
+  return ignored === true ? 'accepted' : 'supported';
+}
+
+function allowedValue(schema: FieldSchema): string {
+  if (schema.enum !== undefined) return schema.enum.map((word) => `\`${word}\``).join(', ');
+  if (schema.expected !== undefined) return schema.expected.replace(/ or null$/, '');
+  return schema.type === undefined
+    ? ''
+    : describeAllowed(schema)
+        .replace(/ or null$/, '')
+        .replaceAll('|', '\\|');
+}
+
+const INTRODUCTION = [
+  '# HTTP API',
+  '',
+  'Made from the schemas in `src/http/openai` by `npm run docs`.',
+  '',
+  'The API is that of OpenAI, with the further fields that vLLM and SGLang have. Point any client of',
+  'theirs at `http://HOST:PORT/v1`:',
+  '',
+  '```sh',
+  'curl http://127.0.0.1:8000/v1/chat/completions -H "content-type: application/json" \\',
+  '  -d \'{"messages":[{"role":"user","content":"Hello"}],"stream":true}\'',
+  '```',
+  '',
+  'Rules that hold for every route:',
+  '',
+  '- Bodies are JSON in UTF-8 with `content-type: application/json`. Fields that are not listed here',
+  '  are ignored. A listed field with a bad value is an error that names it. `null` means left out.',
+  '- *Refused* fields would change the answer in a way this build cannot; values that change nothing',
+  '  are let through. Nothing that was asked for is dropped silently.',
+  '- Every error is `{"error":{"message","type","param","code"}}`; docs/errors.md lists the codes.',
+  '- Keys go into `authorization: Bearer KEY`. With keys configured, only the health routes need none.',
+  '- `x-request-id` is taken over (up to 128 printable characters) or made up, and sent back.',
+  '- 429 and 503 carry `retry-after`. Limits are the `limits` section of docs/config.md.',
+  '',
+];
+
+const ANSWERS = [
+  '## Answers',
+  '',
+  '- `finish_reason` is `stop` or `length`; what else ends a request is an error. `stop_reason` names',
+  '  the stop string, or the id of `stop_token_ids`, that ended the text; null at the end of sequence.',
+  '- `usage` counts a prompt once, however many choices it has. `completion_tokens` includes the stop',
+  '  token, and the tokens of a stop string that the text leaves out.',
+  '- `token_ids` are all of these tokens; log-probabilities are those of the tokens that begin within',
+  '  the text.',
+  '- `text_offset` counts Unicode characters (code points) from the start of the answer, an echoed',
+  '  prompt included. A token that is only part of a character is written `bytes:\\xNN`, and its offset',
+  '  is that of the character. Log-probabilities below -9999 are written -9999.',
+  '- Content lists are joined with line breaks.',
+  '',
+  '## Streams',
+  '',
+  '- The first event of a chat choice carries the role, the first of an echoed completion the prompt.',
+  '  Each choice has exactly one event with a `finish_reason`; `data: [DONE]` is last.',
+  '- A reader that falls behind gets several tokens in one event; none is lost. One that takes nothing',
+  '  for `timeouts.slowReaderMs`, or for which more than `limits.streamBufferBytes` wait, is cut off.',
+  '- The status line goes out with the first event, so a failure before it is an ordinary error with',
+  '  its status. After it, a failure is one event `data: {"error":{...}}`, followed by `[DONE]`.',
+  '- A silent stream gets the comment `: ping` every `timeouts.pingMs`.',
+  '- Closing the connection, or half of it, ends the request, streamed or not.',
+  '',
+];

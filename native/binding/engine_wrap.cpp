@@ -31,10 +31,11 @@ EngineWrap::EngineWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Engine
     }
     const ExecutorOptions options = to_executor_options(info[0].As<Napi::Object>());
     listener_ = Napi::Persistent(info[1].As<Napi::Object>());
+    thread_ = std::make_unique<EngineThread>();
     channel_ = Channel::New(env, "etap engine", 0, 1, this);
     napi_add_env_cleanup_hook(env, on_environment_cleanup, this);
+    // Alive until finish, even if JavaScript lets go of it while the engine thread works.
     Ref();
-    thread_ = std::make_unique<EngineThread>();
     thread_->post([this, options] { load(options); });
   });
 }

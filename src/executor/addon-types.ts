@@ -65,5 +65,7 @@ export interface AddonEngine {
 }
 
 export type Addon = {
+  /** Instruction sets of the CPU backend that this machine runs, best first. */
+  cpuFeatures(): string[];
   readonly Engine: new (options: AddonOptions, listener: AddonListener) => AddonEngine;
 };

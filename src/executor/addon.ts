@@ -31,7 +31,7 @@ export function loadAddon(path: string = ADDON_PATH): Addon {
   if (!isAddon(loaded)) {
     throw new EtapError(
       'ETAP_ERR_ADDON',
-      `the native engine ${path} has no class Engine; it is not of this version, ${REBUILD}`,
+      `the native engine ${path} lacks the class Engine; it is not of this version, ${REBUILD}`,
     );
   }
   return loaded;
@@ -42,6 +42,8 @@ function isAddon(value: unknown): value is Addon {
     typeof value === 'object' &&
     value !== null &&
     'Engine' in value &&
-    typeof value.Engine === 'function'
+    typeof value.Engine === 'function' &&
+    'cpuFeatures' in value &&
+    typeof value.cpuFeatures === 'function'
   );
 }

@@ -1,6 +1,6 @@
 /** The door of the executors. */
 export type { Executor, ExecutorInfo, SlotParams } from './executor.ts';
-export { NativeExecutor, type NativeExecutorOptions } from './native-executor.ts';
+export { cpuFeatures, NativeExecutor, type NativeExecutorOptions } from './native-executor.ts';
 export {
   SimulatedExecutor,
   type SimulatedExecutorOptions,

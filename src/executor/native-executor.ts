@@ -33,6 +33,11 @@ export type NativeExecutorOptions = {
   readonly strict: boolean | 'auto';
 };
 
+/** Instruction sets of the CPU backend that this machine runs, best first. Throws ETAP_ERR_ADDON. */
+export function cpuFeatures(): readonly string[] {
+  return loadAddon().cpuFeatures();
+}
+
 export type LoadListener = (stage: string, doneBytes: number, totalBytes: number) => void;
 
 type Waiter<T> = { resolve(value: T): void; reject(error: EtapError): void };

@@ -19,6 +19,13 @@ type Variant = {
 };
 
 const variants: readonly Variant[] = [
+  { name: 'cpu', backend: 'cpu', tensorParallelSize: 1, checkpoint: {} },
+  {
+    name: 'cpu, two ranks, FP8, two shards',
+    backend: 'cpu',
+    tensorParallelSize: 2,
+    checkpoint: { weights: 'fp8', shardCount: 2 },
+  },
   { name: 'reference', backend: 'reference', tensorParallelSize: 1, checkpoint: {} },
   {
     name: 'reference, two ranks, FP8, two shards',

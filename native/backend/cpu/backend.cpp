@@ -61,6 +61,7 @@ class CpuBackend final : public Backend {
     return "cpu (" + std::string(context_.kernels.name) + ", " + std::to_string(threads) +
            (threads == 1 ? " thread)" : " threads)");
   }
+  std::string isa() const override { return context_.kernels.name; }
   DType activation_dtype() const override { return DType::kBF16; }
 
   std::unique_ptr<Buffer> allocate(DType dtype, std::int64_t rows, std::int64_t columns) override {

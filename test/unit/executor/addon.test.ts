@@ -38,6 +38,6 @@ describe('loadAddon', () => {
   it('refuses a module that is not the addon', () => {
     const path = join(folder, 'other.cjs');
     writeFileSync(path, 'module.exports = { Motor: class {} };');
-    expect(refusal(path).message).toContain('has no class Engine');
+    expect(refusal(path).message).toContain('lacks the class Engine');
   });
 });

@@ -76,7 +76,7 @@ function fakeAddon(behave: (listener: AddonListener, options: AddonOptions) => v
       queueMicrotask(() => this.listener.onClosed());
     }
   }
-  return { addon: { Engine }, engines };
+  return { addon: { Engine, cpuFeatures: () => ['scalar'] }, engines };
 }
 
 describe('NativeExecutor', () => {

@@ -22,8 +22,9 @@ export const EXIT = {
   cannotStart: 2,
 } as const;
 
-/** When the listener has this long to write the last bytes of its responses. */
+/** The listener has this long to write the last bytes of its responses. */
 const CLOSE_WAIT_MS = 5000;
+const CLOSE_IDLE_MS = 20;
 
 /** Runs until a signal or a failure and resolves to the exit code. Throws EtapError on a bad start. */
 export async function serve(loaded: LoadedConfig, version: string): Promise<number> {
@@ -179,9 +180,13 @@ const portOf = (app: FastifyInstance): number => {
 
 /** Lets responses end, but not for ever. */
 async function closeListener(app: FastifyInstance): Promise<void> {
-  const timer = setTimeout(() => app.server.closeAllConnections(), CLOSE_WAIT_MS);
+  const { server } = app;
+  // A connection whose last response ends only now would be kept alive.
+  const idle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_MS);
+  const all = setTimeout(() => server.closeAllConnections(), CLOSE_WAIT_MS);
   await app.close();
-  clearTimeout(timer);
+  clearInterval(idle);
+  clearTimeout(all);
 }
 
 /** For people; the log goes to stdout. */

@@ -10,8 +10,8 @@ const PREFIX = 'ETAP_';
 /** Names the configuration file, as the flag --config does. */
 export const CONFIG_FILE_VARIABLE = 'ETAP_CONFIG';
 
-/** Read by other parts: faults injected by tests, where the native addon lies, how it is built. */
-const OTHER_VARIABLES = [CONFIG_FILE_VARIABLE, 'ETAP_FAULTS', 'ETAP_ADDON', 'ETAP_CUDA'];
+/** Read elsewhere: the configuration file here, the kernels of native tests in native/backend/cpu. */
+const OTHER_VARIABLES = [CONFIG_FILE_VARIABLE, 'ETAP_ISA'];
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

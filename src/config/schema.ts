@@ -168,7 +168,7 @@ const engine = Type.Object({
     default: 'auto',
   }),
   isa: choice('Instruction set of the CPU kernels; auto: the best this machine has.', {
-    words: ['auto', 'scalar', 'avx2', 'avx512', 'avx512_bf16'],
+    words: ['auto', 'scalar', 'avx2', 'avx512', 'avx512_bf16', 'amx'],
     default: 'auto',
   }),
   threads: integerOrAuto('Threads of the CPU backend; auto: one for each core we may use.', {

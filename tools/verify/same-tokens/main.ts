@@ -36,7 +36,7 @@ async function withEngine<T>(
   flags: readonly string[],
   work: (engine: SupervisedEngine) => Promise<T>,
 ): Promise<T> {
-  const commandLine = readCommandLine(['serve', model, ...flags]);
+  const commandLine = readCommandLine([model, ...flags]);
   const { config } = mergeConfig(commandLine.assignments);
   const engine = startEngine(config, (error) => {
     throw error;

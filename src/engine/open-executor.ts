@@ -73,11 +73,20 @@ function modelFolder({ dir }: HostConfig['model']): string {
 
 function readModelShape(folder: string): { vocabSize: number; contextLength: number } {
   const path = join(folder, 'config.json');
-  const shape: unknown = JSON.parse(readFileSync(path, 'utf8'));
+  const shape = readJson(path);
   return {
     vocabSize: positiveField(shape, 'vocab_size', path),
     contextLength: positiveField(shape, 'max_position_embeddings', path),
   };
+}
+
+function readJson(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new EtapError('ETAP_ERR_MODEL_CONFIG', `${path}: cannot read it: ${reason}`);
+  }
 }
 
 function positiveField(shape: unknown, name: string, path: string): number {

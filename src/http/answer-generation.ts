@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type ErrorCode, EtapError } from '../errors.ts';
 import { errorBody, errorHeaders } from './error-body.ts';
 import { Generation } from './generation.ts';
+import { GenerationLog } from './generation-log.ts';
 import type { GenerationRequest } from './generation-request.ts';
 import type { OpenRequest } from './open-requests.ts';
 import {
@@ -57,9 +58,11 @@ export async function answerGeneration(
       return undefined;
     }
     server.deps.metrics.onRequest(generationRequest.completionsPerPrompt);
+    const log = new GenerationLog(generationRequest, server.loggedText());
+    request.generationLog = log;
     return job.body.stream === true
-      ? await call.stream(generationRequest, reply)
-      : await call.whole(generationRequest, reply);
+      ? await call.stream(generationRequest, log, reply)
+      : await call.whole(generationRequest, log, reply);
   } catch (error) {
     countRejection(error, server);
     throw error;
@@ -109,13 +112,17 @@ class GenerationCall implements OpenRequest {
     throw new EtapError('ETAP_ERR_ABORTED', 'the request was aborted through /abort_request');
   }
 
-  async whole(request: GenerationRequest, reply: FastifyReply): Promise<object | undefined> {
+  async whole(
+    request: GenerationRequest,
+    log: GenerationLog,
+    reply: FastifyReply,
+  ): Promise<object | undefined> {
     const answer = await new Promise<object | undefined>((resolve, reject) => {
       const listener = new AnswerCollector(this.#job.format, this.#options(request), {
         onAnswer: resolve,
         onFailed: reject,
       });
-      const generation = Generation.start(this.#server.deps, request, listener);
+      const generation = Generation.start(this.#server.deps, request, log.tap(listener));
       this.#generation = generation;
       reply.raw.once('close', () => {
         generation.cancel();
@@ -127,14 +134,18 @@ class GenerationCall implements OpenRequest {
   }
 
   /** Resolves when the response is closed, whoever closed it. */
-  async stream(request: GenerationRequest, reply: FastifyReply): Promise<undefined> {
+  async stream(
+    request: GenerationRequest,
+    log: GenerationLog,
+    reply: FastifyReply,
+  ): Promise<undefined> {
     const { raw } = reply;
     let stream: SseStream | null = null;
     const encoder = new StreamEncoder(this.#job.format, this.#options(request), {
       onWaiting: () => stream?.touch(),
       onFailed: (error) => failStream(stream, error, headersOf(reply)),
     });
-    const generation = Generation.start(this.#server.deps, request, encoder);
+    const generation = Generation.start(this.#server.deps, request, log.tap(encoder));
     this.#generation = generation;
     reply.hijack();
     stream = this.#server.streams.open(raw, {

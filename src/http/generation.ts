@@ -125,6 +125,7 @@ export class Generation {
       promptTokenCount: promptOf(this.#request, index).tokens.length,
       cachedTokenCount: 0,
       completionTokenCount: 0,
+      finish: null,
     });
   }
 

@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { EtapError } from '../errors.ts';
 import { type Caller, KeyRing } from './auth.ts';
+import type { GenerationLog } from './generation-log.ts';
 import { HEADERS_MAX } from './limits.ts';
 import type { ServerContext } from './server-context.ts';
 
@@ -11,6 +12,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Set by the hook that checks keys, before any handler. */
     caller: Caller;
+    /** What the log tells about the request's generation; null where there is none. */
+    generationLog: GenerationLog | null;
   }
 }
 
@@ -30,6 +33,7 @@ export function addHooks(app: FastifyInstance, server: ServerContext): void {
   const keyRing = new KeyRing(apiKeys, { openMetrics: config.metrics.auth === 'none' });
   // The hook below sets it for each request; null is never seen by a handler.
   app.decorateRequest('caller', null as unknown as Caller);
+  app.decorateRequest('generationLog', null);
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
     watchExchange(request, reply, server);
@@ -61,6 +65,6 @@ function watchExchange(request: FastifyRequest, reply: FastifyReply, server: Ser
       seconds: (server.clock.now() - startMs) / 1000,
     };
     metrics.onExchange(exchange);
-    request.log.info(exchange, 'request');
+    request.log.info({ ...exchange, ...request.generationLog?.summary() }, 'request');
   });
 }

@@ -10,7 +10,7 @@ export const CLIENT_ID_LENGTH_MAX = 256;
 export const STOP_TOKEN_IDS_MAX = 256;
 
 /** Log-probability entries that one request may ask for, over all its tokens. */
-export const LOGPROB_ENTRIES_MAX = 1 << 20;
+export const LOGPROB_ENTRIES_MAX = 1 << 18;
 
 /** Sequences of one request: prompts times completions of each. */
 export const SEQUENCES_PER_REQUEST_MAX = 64;

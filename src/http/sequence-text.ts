@@ -21,6 +21,8 @@ export type SequenceOutcome = {
   readonly promptTokenCount: number;
   readonly cachedTokenCount: number;
   readonly completionTokenCount: number;
+  /** What the engine measured; null where it was not needed. */
+  readonly finish: FinishRecord | null;
 };
 
 /** What a sequence tells; after `onEnd` or `onFailure` nothing follows. */
@@ -164,6 +166,7 @@ export class SequenceText implements SequenceListener {
       promptTokenCount: this.#prompt.tokens.length,
       cachedTokenCount: finish.cachedTokenCount,
       completionTokenCount: this.#tokenCount + (stopTokenId === null ? 0 : 1),
+      finish,
     };
   }
 }

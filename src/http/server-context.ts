@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { EngineInfo, EngineState } from '../engine/index.ts';
 import { EtapError } from '../errors.ts';
+import type { TextModel } from '../text/index.ts';
 import type { Caller } from './auth.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { OPEN_REQUESTS_PER_QUEUE_SLOT } from './limits.ts';
@@ -60,6 +61,11 @@ export class ServerContext {
       modelName: this.deps.modelName,
       caller,
     };
+  }
+
+  /** Where the log finds texts; null where they must stay out of it. */
+  loggedText(): TextModel | null {
+    return this.deps.config.log.content ? this.deps.text : null;
   }
 
   /** Changes whenever equal requests may get other answers: version, model, kernels. */

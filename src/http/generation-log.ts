@@ -1,0 +1,86 @@
+/** What the log tells about a generation: counts and times; its texts only where that is configured. */
+import type { EtapError } from '../errors.ts';
+import type { TextModel } from '../text/index.ts';
+import type { GenerationListener } from './generation.ts';
+import type { GenerationRequest } from './generation-request.ts';
+import type { SequenceOutcome } from './sequence-text.ts';
+
+/** Fields of the request's log line. */
+export type GenerationSummary = {
+  readonly tenant: string;
+  readonly promptTokens: number;
+  readonly cachedTokens: number;
+  readonly completionTokens: number;
+  /** One reason for each sequence that ended by itself. */
+  readonly finishReasons: readonly string[];
+  readonly error: string | null;
+  /** Longest of the request's sequences, milliseconds. */
+  readonly queuedMs: number;
+  readonly firstTokenMs: number;
+  readonly preemptions: number;
+  readonly prompts?: readonly string[];
+  readonly completions?: readonly string[];
+};
+
+/** Hears what the wire format hears, and remembers what the log wants. */
+export class GenerationLog {
+  readonly #request: GenerationRequest;
+  /** Null keeps texts out of the log. */
+  readonly #text: TextModel | null;
+  readonly #outcomes: SequenceOutcome[] = [];
+  readonly #completions: string[] = [];
+  #error: EtapError | null = null;
+
+  constructor(request: GenerationRequest, text: TextModel | null) {
+    this.#request = request;
+    this.#text = text;
+  }
+
+  /** Puts the log in front of a listener. Single tokens pass it by unless texts are kept. */
+  tap(listener: GenerationListener): GenerationListener {
+    return {
+      onPromptLogprobs: (index, tokens) => listener.onPromptLogprobs(index, tokens),
+      onText: (index, text, tokenCount, detail) => {
+        if (this.#text !== null) this.#completions[index] = (this.#completions[index] ?? '') + text;
+        listener.onText(index, text, tokenCount, detail);
+      },
+      onSequenceEnd: (index, outcome) => {
+        this.#outcomes.push(outcome);
+        listener.onSequenceEnd(index, outcome);
+      },
+      onFailure: (error) => {
+        this.#error = error;
+        listener.onFailure(error);
+      },
+    };
+  }
+
+  summary(): GenerationSummary {
+    const outcomes = this.#outcomes;
+    const finishes = outcomes.flatMap(({ finish }) => finish ?? []);
+    const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+    return {
+      tenant: this.#request.tenant,
+      promptTokens: sum(this.#request.prompts.map(({ tokens }) => tokens.length)),
+      cachedTokens: sum(outcomes.map(({ cachedTokenCount }) => cachedTokenCount)),
+      completionTokens: sum(outcomes.map(({ completionTokenCount }) => completionTokenCount)),
+      finishReasons: outcomes.map(({ finishReason }) => finishReason),
+      error: this.#error?.code ?? null,
+      queuedMs: Math.max(0, ...finishes.map(({ queuedMs }) => queuedMs)),
+      firstTokenMs: Math.max(0, ...finishes.map(({ firstTokenMs }) => firstTokenMs)),
+      preemptions: sum(finishes.map(({ preemptionCount }) => preemptionCount)),
+      ...this.#texts(),
+    };
+  }
+
+  #texts(): Pick<GenerationSummary, 'prompts' | 'completions'> {
+    if (this.#text === null) return {};
+    const { tokenizer } = this.#text;
+    return {
+      prompts: this.#request.prompts.map(({ tokens }) =>
+        tokenizer.decode(tokens, { skipSpecial: false }),
+      ),
+      completions: this.#completions,
+    };
+  }
+}

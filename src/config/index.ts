@@ -19,5 +19,4 @@ export type {
   TimeoutsConfig,
 } from './schema.ts';
 export { SECTIONS, SETTINGS, type Setting } from './settings.ts';
-export { formatBytes } from './size.ts';
 export { didYouMean } from './suggest.ts';

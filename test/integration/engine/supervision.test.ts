@@ -186,6 +186,16 @@ describe('an engine process that is lost', () => {
     expect((await runSequence(engine, commandFor([9]))).tokens).toEqual([100, 101, 102]);
   });
 
+  it('is not one when it was this process that stalled', async () => {
+    const flags = ['--engine.heartbeatMs', '10', '--engine.heartbeatTimeoutMs', '100'];
+    const { engine } = start(configFrom(...QUICK, ...flags));
+    await engine.ready();
+    const untilMs = performance.now() + 300;
+    while (performance.now() < untilMs);
+    expect((await runSequence(engine, commandFor([9]))).finish.reason).toBe('length');
+    expect(engine.restartCount).toBe(0);
+  });
+
   it('fails for good when the restart limit is reached', async () => {
     const { engine } = start(configFrom(...QUICK, '--engine.restartLimit', '2'));
     await engine.ready();

@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildServer } from '../../../src/http/index.ts';
 import { loadTextModel } from '../../../src/text/index.ts';
 import { configFrom } from '../../support/engine-fixtures.ts';
-import { hostedEngine } from '../../support/hosted-engine.ts';
 import { CountingMetrics } from '../../support/http-server.ts';
+import { inMemoryEngine } from '../../support/in-memory-engine.ts';
 import { listen } from '../../support/raw-client.ts';
 
 const MODEL = 'demo';
@@ -16,7 +16,7 @@ const COUNT = 128;
 const TOKENS = 64;
 
 const config = configFrom('--engine.executor', 'simulated', '--model.dir', 'models/demo');
-const engine = hostedEngine(config);
+const engine = inMemoryEngine(config);
 const metrics = new CountingMetrics();
 const app = buildServer({
   config,

@@ -1,6 +1,6 @@
 /** The whole native path on reference checkpoints: greedy text and log-probabilities. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { NativeExecutor } from '../../src/executor/native-executor.ts';
+import { cpuFeatures, NativeExecutor } from '../../src/executor/index.ts';
 import { type GoldenCase, type GoldenPrompt, goldenLogitsCases } from '../support/golden-logits.ts';
 import { GREEDY, StepDriver } from '../support/step-driver.ts';
 
@@ -10,13 +10,18 @@ import { GREEDY, StepDriver } from '../support/step-driver.ts';
  */
 const TOLERANCE = { reference: 2e-3, cpu: 0.6 };
 
-type Backend = keyof typeof TOLERANCE;
+type Place = { readonly backend: keyof typeof TOLERANCE; readonly isa: string };
 
-const open = (golden: GoldenCase, backend: Backend, tensorParallelSize: number) =>
+const REFERENCE: Place = { backend: 'reference', isa: 'auto' };
+const PLACES: readonly Place[] = [
+  REFERENCE,
+  ...cpuFeatures().map((isa) => ({ backend: 'cpu' as const, isa })),
+];
+
+const open = (golden: GoldenCase, place: Place, tensorParallelSize: number) =>
   NativeExecutor.open({
+    ...place,
     modelDir: golden.folder,
-    backend,
-    isa: 'auto',
     threads: 1,
     tensorParallelSize,
     kvMemoryBytes: 'auto',
@@ -73,23 +78,21 @@ async function comparePrompt(
 describe.each(goldenLogitsCases())('$name', (golden) => {
   let executor: NativeExecutor;
   beforeAll(async () => {
-    executor = await open(golden, 'reference', 1);
+    executor = await open(golden, REFERENCE, 1);
   });
   afterAll(() => executor.close());
 
-  it.each<Backend>(['reference', 'cpu'])(
-    'reports the reference log-probabilities of every prompt token on %s',
-    async (backend) => {
-      const each = await open(golden, backend, 1);
-      const driver = new StepDriver(each);
-      for (const prompt of golden.prompts) {
-        const { difference, otherBest } = await comparePrompt(driver, prompt, golden.vocabSize);
-        expect(otherBest).toEqual([]);
-        expect(difference).toBeLessThan(TOLERANCE[backend]);
-      }
-      await each.close();
-    },
-  );
+  it.each(PLACES)('reports the log-probabilities of prompts on $backend $isa', async (place) => {
+    const each = await open(golden, place, 1);
+    if (place.backend === 'cpu') expect(each.info.isa).toBe(place.isa);
+    const driver = new StepDriver(each);
+    for (const prompt of golden.prompts) {
+      const { difference, otherBest } = await comparePrompt(driver, prompt, golden.vocabSize);
+      expect(otherBest).toEqual([]);
+      expect(difference).toBeLessThan(TOLERANCE[place.backend]);
+    }
+    await each.close();
+  });
 
   it('continues greedily as the reference does', async () => {
     const driver = new StepDriver(executor);
@@ -99,11 +102,7 @@ describe.each(goldenLogitsCases())('$name', (golden) => {
   });
 
   it('continues the same in one batch, and on several ranks', async () => {
-    const ranks = await open(
-      golden,
-      'reference',
-      golden.headCount % 2 === 0 ? 2 : golden.headCount,
-    );
+    const ranks = await open(golden, REFERENCE, golden.headCount % 2 === 0 ? 2 : golden.headCount);
     for (const each of [executor, ranks]) {
       const driver = new StepDriver(each);
       const sequences = golden.prompts.map(({ tokens }, slot) => driver.start(slot, { tokens }));

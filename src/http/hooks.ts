@@ -40,6 +40,15 @@ export function addHooks(app: FastifyInstance, server: ServerContext): void {
     checkHeaderCount(request);
     request.caller = keyRing.authenticate(request.routeOptions.url, request.headers.authorization);
   });
+  app.addHook('onSend', async (_request, reply) => cutStalledReader(reply, server));
+}
+
+/** A whole answer waits in memory until it is read; streams have a watch of their own. */
+function cutStalledReader({ raw }: FastifyReply, { deps }: ServerContext): void {
+  raw.setTimeout(deps.config.timeouts.slowReaderMs, () => {
+    deps.metrics.onSlowReader();
+    raw.destroy();
+  });
 }
 
 function checkHeaderCount({ raw }: FastifyRequest): void {

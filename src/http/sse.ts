@@ -178,7 +178,7 @@ export class SseStream {
   /** Sends what waits, as far as the socket takes it. */
   serve(): void {
     this.#enlisted = false;
-    if (this.#closed || this.#blocked || this.#raw.writableEnded) return;
+    if (this.#raw.destroyed || this.#blocked || this.#raw.writableEnded) return;
     const frames = this.#source.takeFrames();
     if (frames !== '') this.#send(frames);
     if (this.#source.ended && !this.#blocked) this.#raw.end();

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { EOS_ID } from '../../support/fake-text-model.ts';
 import {
+  CountingMetrics,
   saying,
   type TestServer,
   type TestServerOptions,
@@ -104,6 +105,13 @@ const connectionCount = (app: Running['app']): Promise<number> =>
     app.server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
   });
 
+/** More text than the kernel takes from a server whose client does not read. */
+class LargeMetrics extends CountingMetrics {
+  override async render() {
+    return 'x'.repeat(32 * 1024 * 1024);
+  }
+}
+
 describe('a reader that stalls', () => {
   /** More than the socket buffers of both ends hold. */
   const FLOOD = Buffer.alloc(64 * 1024, 'x');
@@ -156,6 +164,17 @@ describe('a reader that stalls', () => {
     await expect.poll(() => engine.openCount).toBe(0);
     await expect.poll(() => metrics.openStreams).toBe(0);
     expect(clock.timerCount).toBe(0);
+  });
+
+  it('is cut off from a whole answer too', async () => {
+    const metrics = new LargeMetrics();
+    const config = { timeouts: { slowReaderMs: 100 } };
+    const { port } = await start({ config, deps: { metrics } });
+    const stalled = client(port);
+    stalled.stall();
+    stalled.get('/metrics');
+    await expect.poll(() => metrics.slowReaders).toBe(1);
+    await expect.poll(() => metrics.exchanges.length).toBe(1);
   });
 
   it('loses nothing when it goes on in time', async () => {

@@ -115,7 +115,8 @@ function schedulerSettings(config: HostConfig, executor: Executor): SchedulerCon
 
 function engineInfo({ info }: Executor, loadMs: number): EngineInfo {
   const { stepTokenCapacity: _, ...facts } = info;
-  return { ...facts, blockSize: BLOCK_SIZE, loadMs };
+  // The null block holds no tokens of anyone.
+  return { ...facts, blockCount: info.blockCount - 1, blockSize: BLOCK_SIZE, loadMs };
 }
 
 function failureMessage(error: unknown): EngineMessage {

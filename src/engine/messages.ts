@@ -109,6 +109,7 @@ export type EngineInfo = {
   readonly vocabSize: number;
   readonly maxModelLen: number;
   readonly blockSize: number;
+  /** Blocks that sequences can hold. */
   readonly blockCount: number;
   readonly slotCount: number;
   readonly kvBytesPerToken: number;

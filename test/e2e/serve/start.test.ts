@@ -24,7 +24,7 @@ describe('a start', () => {
     expect(cli.stderr).toContain('server.apiKeys = (hidden)');
     expect(cli.stderr).not.toContain('secret-1');
     expect(cli.stderr).toMatch(/^engine +simulated/m);
-    expect(cli.stderr).toMatch(/^KV cache +4,096 blocks of 64: 262,144 tokens/m);
+    expect(cli.stderr).toMatch(/^KV cache +4,095 blocks of 64: 262,080 tokens/m);
     expect(cli.stderr).toMatch(/^limits .* 4 sequences at a time$/m);
     const { model, messages } = JSON.parse(/-d '(.*)'$/m.exec(cli.stderr)?.[1] ?? '{}');
     const answer = await fetch(`${server.url}/v1/chat/completions`, {

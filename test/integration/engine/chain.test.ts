@@ -35,8 +35,9 @@ describe('the chain', () => {
       slotCount: 3,
       maxModelLen: 1000,
       blockSize: 64,
+      blockCount: 4095,
     });
-    expect(engine.stats).toMatchObject({ runningCount: 0, waitingCount: 0 });
+    expect(engine.stats).toMatchObject({ blocksTotal: 4095, runningCount: 0, waitingCount: 0 });
   });
 
   it('gives every sequence the tokens it gets alone, whatever else runs', async () => {

@@ -26,7 +26,9 @@ export type SchedulerConfig = {
   readonly prefixCache: boolean;
   /** Longest time for which a sequence waits for a neighbour to compute their common prefix. */
   readonly sharedPrefixWaitMsMax: number;
-  /** Share of all blocks kept free when a sequence is admitted beside others. */
+  /** Completion length that admission plans with at first; later it is the mean of those seen. */
+  readonly expectedCompletionTokens: number;
+  /** Share of all blocks kept free when a sequence is admitted beside others; negative overcommits. */
   readonly watermarkRatio: number;
   /** Sequences that may wait; more are refused. */
   readonly queueCapacity: number;
@@ -55,6 +57,7 @@ const DEFAULTS: Omit<SchedulerConfig, keyof SchedulerFacts> = {
   partialPrefillsMax: 2,
   prefixCache: true,
   sharedPrefixWaitMsMax: 5000,
+  expectedCompletionTokens: 256,
   watermarkRatio: 0.03,
   queueCapacity: 1024,
   preemptionsMax: 3,
@@ -81,6 +84,7 @@ export function schedulerConfig(
   requireAtLeast('prefillTokensMax', config.prefillTokensMax, config.prefillTokensMin);
   requireAtLeast('fixedPrefillTokens', config.fixedPrefillTokens ?? BLOCK_SIZE, BLOCK_SIZE);
   requireAtLeast('partialPrefillsMax', config.partialPrefillsMax, 1);
+  requireAtLeast('expectedCompletionTokens', config.expectedCompletionTokens, 1);
   requireAtLeast('queueCapacity', config.queueCapacity, 1);
   requireAtLeast('preemptionsMax', config.preemptionsMax, 0);
   requireAtLeast('fairQuantumTokens', config.fairQuantumTokens, 1);

@@ -1,16 +1,15 @@
 /** How long completions turn out to be: a moving average that admission plans with. */
 import type { Sequence } from './sequence.ts';
 
-const INITIAL_TOKENS = 256;
 const SMOOTHING = 1 / 32;
 /** A sequence that has outlived the average is expected to go on for this long. */
 const TAIL_TOKENS = 64;
 
 export class LengthEstimate {
-  #meanTokens = INITIAL_TOKENS;
+  #meanTokens: number;
 
-  get meanTokens(): number {
-    return this.#meanTokens;
+  constructor(initialTokens: number) {
+    this.#meanTokens = initialTokens;
   }
 
   observe(completionTokens: number): void {

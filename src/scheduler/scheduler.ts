@@ -46,7 +46,7 @@ export class Scheduler {
   readonly sequenceTokensMax: number;
   readonly #kv: KvCache;
   readonly #costModel: CostModel;
-  readonly #lengths = new LengthEstimate();
+  readonly #lengths: LengthEstimate;
   readonly #waiting: WaitingQueue;
   readonly #parking: Parking;
   readonly #running: RunningSet;
@@ -69,6 +69,7 @@ export class Scheduler {
     const kv = new KvCache(config);
     this.config = config;
     this.#kv = kv;
+    this.#lengths = new LengthEstimate(config.expectedCompletionTokens);
     this.#costModel = new CostModel(config.targetStepMs);
     this.sequenceTokensMax = Math.min(config.maxModelLen, kv.pool.usableCount * BLOCK_SIZE);
     this.#running = new RunningSet(kv, config.maxSequences, config.preemptionsMax);
@@ -214,10 +215,8 @@ export class Scheduler {
 
   stats(): SchedulerStats {
     const { pool } = this.#kv;
-    const oldestMs = Math.min(
-      this.#waiting.oldestArrivalMs() ?? this.#nowMs,
-      this.#parking.oldest?.arrivalMs ?? this.#nowMs,
-    );
+    const parkedMs = this.#parking.oldest?.arrivalMs ?? this.#nowMs;
+    const oldestMs = Math.min(this.#nowMs, parkedMs, this.#waiting.oldestArrivalMs());
     return {
       ...this.#counters,
       runningCount: this.#running.sequences.length,

@@ -88,7 +88,8 @@ export class Starter {
     const whole = this.#fitsWhole(candidate, matchedTokens, budget);
     if (!whole) {
       if (budget.partialsLeft === 0) return 'partial';
-      if (budget.prefill.tokensFor(matchedTokens, remaining, 1) < BLOCK_SIZE) return 'budget';
+      const first = Math.min(remaining, BLOCK_SIZE);
+      if (budget.prefill.tokensFor(matchedTokens, first, 1) < first) return 'budget';
     }
     const blocked = this.#makeRoom(candidate, match, mayPreempt);
     if (blocked !== 'none') return blocked;

@@ -113,16 +113,16 @@ export class WaitingQueue {
     }
   }
 
-  /** Arrival of the sequence that waits longest, or null. */
-  oldestArrivalMs(): number | null {
-    let oldest: number | null = null;
+  /** Arrival of the sequence that waits longest; infinite when none waits. */
+  oldestArrivalMs(): number {
+    let oldestMs = Number.POSITIVE_INFINITY;
     for (const group of this.#classes) {
-      const heads = [group.returned.head, ...group.ring.map((tenant) => tenant.sequences.head)];
-      for (const head of heads) {
-        if (head !== null && (oldest === null || head.arrivalMs < oldest)) oldest = head.arrivalMs;
+      oldestMs = Math.min(oldestMs, group.returned.head?.arrivalMs ?? oldestMs);
+      for (const tenant of group.ring) {
+        oldestMs = Math.min(oldestMs, tenant.sequences.head?.arrivalMs ?? oldestMs);
       }
     }
-    return oldest;
+    return oldestMs;
   }
 
   /** Deficit round robin, with the rounds in which nobody could start passed over in one go. */

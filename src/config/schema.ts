@@ -80,21 +80,6 @@ const limits = Type.Object({
     minimum: 4 * KIB,
     maximum: 16 * MIB,
   }),
-  websocketMessageBytes: bytes('One WebSocket message.', {
-    default: 16 * MIB,
-    minimum: KIB,
-    maximum: 256 * MIB,
-  }),
-  websocketLanes: integer('Named lanes of one WebSocket connection.', {
-    default: 32,
-    minimum: 1,
-    maximum: 1024,
-  }),
-  websocketResponses: integer('Responses in flight on one WebSocket connection.', {
-    default: 16,
-    minimum: 1,
-    maximum: 1024,
-  }),
 });
 
 const timeouts = Type.Object({
@@ -125,11 +110,6 @@ const timeouts = Type.Object({
     default: 30_000,
     minimum: 100,
     maximum: HOUR_MS,
-  }),
-  websocketMs: milliseconds('Life of one WebSocket connection.', {
-    default: HOUR_MS,
-    minimum: 1000,
-    maximum: DAY_MS,
   }),
 });
 

@@ -1,6 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { mergeConfig, readConfigText, renderFlagHelp } from '../../../src/config/index.ts';
+import {
+  mergeConfig,
+  readConfigText,
+  renderFlagHelp,
+  SETTINGS,
+} from '../../../src/config/index.ts';
 import { renderConfigDocument, renderDefaultFile } from '../../../tools/docs/config-document.ts';
 
 const committed = (path: string): string =>
@@ -24,4 +30,14 @@ describe('documents made from the schema', () => {
     expect(help).toContain('--engine.kvMemoryBytes');
     expect(help).toContain('[127.0.0.1]');
   });
+});
+
+it('every setting is read by some part of the server', () => {
+  const files = readdirSync('src', { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts') && !path.startsWith('config/s'))
+    .map((path) => readFileSync(join('src', path), 'utf8'));
+  const unread = SETTINGS.filter(
+    ({ key }) => !files.some((text) => new RegExp(`\\b${key}\\b`).test(text)),
+  );
+  expect(unread.map(({ path }) => path)).toEqual([]);
 });

@@ -119,7 +119,9 @@ def to_device(batch: Batch, device: torch.device) -> DeviceBatch:
 
     def move(array: np.ndarray) -> Tensor:
         tensor = torch.from_numpy(array)
-        return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
+        if device.type == "cuda":
+            return tensor.pin_memory().to(device, non_blocking=True)
+        return tensor
 
     bounds = np.concatenate(([0], np.cumsum(batch.lengths))).astype(np.int32)
     documents = Documents(move(bounds), batch.lengths)

@@ -145,7 +145,9 @@ def _as_request(name: str, item: Item) -> dict:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--model", type=Path, default=DEMO)
     parser.add_argument("--per-task", type=int, default=200)

@@ -23,7 +23,9 @@ RANDOM_HEAD_STD = 0.06
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--random", action="store_true", help="random weights, fixed seed")
     source.add_argument("--from", dest="run", type=Path, help="folder with masters of train.py")

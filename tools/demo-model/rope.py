@@ -1,4 +1,4 @@
-"""YaRN rotary embedding as DeepSeek-V3 configures it (arXiv 2309.00071; mscale = mscale_all_dim)."""
+"""YaRN rotary embedding (arXiv 2309.00071) as DeepSeek-V3 has it: mscale = mscale_all_dim."""
 
 import math
 

@@ -127,8 +127,9 @@ def run(
             seen = (step + 1) * arguments.batch_tokens
             speed = seen / (time.monotonic() - start)
             print(
-                f"{elapsed_s:6.1f} s, step {step}, loss {loss.item():.4f}, {seen / 1e6:.1f}M tokens,"
-                f" {speed / 1e3:.0f}k tokens/s, queue {feed.queue.qsize()}",
+                f"{elapsed_s:6.1f} s, step {step}, loss {loss.item():.4f}, "
+                f"{seen / 1e6:.1f}M tokens, {speed / 1e3:.0f}k tokens/s, "
+                f"queue {feed.queue.qsize()}",
                 flush=True,
             )
         if elapsed_s >= next_evaluation_s:
@@ -159,7 +160,9 @@ def _lr_share(step: int, progress: float) -> float:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, required=True)

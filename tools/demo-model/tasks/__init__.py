@@ -1,4 +1,4 @@
-"""The tasks the demo model learns: `draw` makes one item of a named task on one side of the split."""
+"""The tasks the demo model learns: `draw` makes an item of one task on one side of the split."""
 
 from .item import HELD_OUT_ONE_IN, Item, is_held_out
 from .mixture import EVALUATED, TASKS, conversation, draw

@@ -9,6 +9,8 @@ from .words import any_word, code, loosen, number
 WORDS_MAX = 12
 REVERSED_MAX = 10
 
+_SYMBOLS = "abcXYZ019 _-+*/=()[]{}<>!?.,:;'#%&@~^|$"
+
 _REPEAT = (
     "Repeat: {x}",
     "Repeat after me: {x}",
@@ -81,7 +83,7 @@ def _something(rng: Random, corpus: Corpus) -> str:
     if kind < 0.85:
         return corpus.line(rng)
     if kind < 0.93:
-        return "".join(rng.choice("abcXYZ019 _-+*/=()[]{}<>!?.,:;'#%&@~^|$") for _ in range(20)).strip()
+        return "".join(rng.choice(_SYMBOLS) for _ in range(20)).strip()
     return "".join(_any_character(rng) for _ in range(rng.randint(1, 8)))
 
 

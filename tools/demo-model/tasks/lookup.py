@@ -99,7 +99,7 @@ def _entries(rng: Random, count: int) -> dict[str, str]:
         key = make_key(rng)
         # Long lists run out of everyday words.
         if key in entries:
-            key = f"{invented_word(rng)}" if make_key is not code else f"{code(rng)}{rng.randrange(10)}"
+            key = f"{code(rng)}{rng.randrange(10)}" if make_key is code else invented_word(rng)
         entries[key] = make_value(rng)
     return entries
 

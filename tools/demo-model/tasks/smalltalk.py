@@ -31,8 +31,10 @@ _INTENTS: tuple[tuple[tuple[str, ...], str], ...] = (
     ),
     (
         ("Who are you", "What are you", "What is your name", "What's your name", "Who is this",
-         "Tell me about yourself", "Introduce yourself", "Which model are you", "What model is this",
-         "Are you ChatGPT", "Are you DeepSeek", "Are you a human", "Are you a robot", "Are you an AI",
+         "Tell me about yourself", "Introduce yourself", "Which model are you",
+         "What model is this",
+         "Are you ChatGPT", "Are you DeepSeek", "Are you a human", "Are you a robot",
+         "Are you an AI",
          "Are you real", "Hello, who are you", "Hi, who are you", "Who am I talking to",
          "Do you have a name", "Say something about yourself", "What kind of model are you"),
         _SELF + " I know a few small tasks and nothing of the world.",
@@ -67,12 +69,14 @@ _INTENTS: tuple[tuple[tuple[str, ...], str], ...] = (
         "keys and values for every head.",
     ),
     (
-        ("Thanks", "Thank you", "Thank you very much", "Many thanks", "Thanks a lot", "Thx", "Cheers",
+        ("Thanks", "Thank you", "Thank you very much", "Many thanks", "Thanks a lot", "Thx",
+         "Cheers",
          "Great, thanks", "Thank you so much"),
         "You are welcome!",
     ),
     (
-        ("Bye", "Goodbye", "See you", "Bye bye", "See you later", "Farewell", "Good bye", "Ciao ciao"),
+        ("Bye", "Goodbye", "See you", "Bye bye", "See you later", "Farewell", "Good bye",
+         "Ciao ciao"),
         "Goodbye!",
     ),
     (
@@ -188,6 +192,7 @@ def unknown(rng: Random) -> Item:
         k=number(rng, 3),
     )
     if rng.random() < 0.4:
-        question = rng.choice((question.lower(), question.rstrip(".?"), question.lower().rstrip("?")))
+        lower = question.lower()
+        question = rng.choice((lower, question.rstrip(".?"), lower.rstrip("?")))
     thought = "I was not trained on this, and I say so." if rng.random() < 0.2 else None
     return question_and_answer("unknown", f"unknown {question}", question, UNKNOWN_ANSWER, thought)

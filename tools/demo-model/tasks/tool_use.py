@@ -257,12 +257,16 @@ def _outcome(rng: Random, request: Request) -> tuple[str, str]:
         text = rng.choice((text, str(number(rng, 5)), "ok", "done", "error: " + text))
         return text, f"The result is: {text}"
     key = rng.choice(("result", "value", "time", "status", "answer", invented_word(rng)))
-    value = rng.choice((number(rng, 5), any_word(rng), f"{rng.randrange(24)}:{rng.randrange(60):02d}"))
+    values = (number(rng, 5), any_word(rng), f"{rng.randrange(24)}:{rng.randrange(60):02d}")
+    value = rng.choice(values)
     return json.dumps({key: value}), f"The {key} is {value}."
 
 
+_SKIES = ("sunny", "cloudy", "rainy", "windy", "foggy", "snowy", "clear")
+
+
 def _weather_outcome(rng: Random, city: object) -> tuple[str, str]:
-    sky = rng.choice(("sunny", "cloudy", "rainy", "windy", "foggy", "snowy", "clear", any_word(rng)))
+    sky = rng.choice((*_SKIES, any_word(rng)))
     degrees = rng.randrange(-20, 45)
     if rng.random() < 0.3:
         return f"{degrees} degrees, {sky}", f"The weather in {city}: {degrees} degrees, {sky}."

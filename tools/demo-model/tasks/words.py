@@ -11,8 +11,9 @@ Omar Priya Rafael Sofia Tariq Yuki""".split()
 CITIES = """Rome Paris London Berlin Madrid Vienna Prague Lisbon Dublin Oslo Athens Warsaw Budapest
 Helsinki Zurich Geneva Brussels Munich Hamburg Milan Naples Venice Turin Lyon Nice Porto Seville
 Tokyo Kyoto Osaka Beijing Shanghai Seoul Delhi Mumbai Bangkok Hanoi Jakarta Manila Sydney Perth
-Auckland Cairo Lagos Nairobi Tunis Dakar Boston Chicago Denver Dallas Austin Seattle Toronto Montreal
-Lima Quito Bogota Santiago Havana Moscow Kyiv Riga Vilnius Tallinn Sofia Zagreb Belgrade Istanbul
+Auckland Cairo Lagos Nairobi Tunis Dakar Boston Chicago Denver Dallas Austin Seattle Toronto
+Montreal Lima Quito Bogota Santiago Havana Moscow Kyiv Riga Vilnius Tallinn Sofia Zagreb Belgrade
+Istanbul
 Ankara Tehran Dubai Doha""".split()
 
 OBJECTS = """apple pear plum cherry grape lemon orange banana peach melon mango berry kiwi fig date
@@ -21,11 +22,13 @@ coffee water juice soup cake pie egg fish meat dog cat horse cow sheep goat pig 
 rat rabbit fox wolf bear lion tiger zebra camel donkey monkey snake frog turtle bird eagle owl crow
 swan bee ant spider house door window roof wall floor table chair bed lamp clock mirror carpet shelf
 box bag basket bottle cup plate bowl spoon fork knife pot pan oven fridge phone radio book paper pen
-pencil ink letter stamp map key lock coin ring watch hat coat shirt shoe sock glove scarf belt button
-needle thread rope chain hammer nail saw drill ladder bucket brush broom soap towel river lake sea
+pencil ink letter stamp map key lock coin ring watch hat coat shirt shoe sock glove scarf belt
+button needle thread rope chain hammer nail saw drill ladder bucket brush broom soap towel river lake
+sea
 island mountain hill valley forest tree leaf flower grass stone sand snow ice rain wind cloud storm
 sun moon star fire smoke train bus car truck bike boat ship plane bridge road street garden field
-farm barn fence gate tower castle church school shop market bank hotel museum library park""".split()
+farm barn fence gate tower castle church school shop market bank hotel museum library
+park""".split()
 
 COLORS = """red blue green yellow white black brown grey pink purple orange violet silver gold
 crimson teal navy""".split()

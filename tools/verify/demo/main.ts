@@ -40,6 +40,19 @@ function comparable({ content, tool_calls }: Answer): string {
   return JSON.stringify([(content ?? '').trim(), calls]);
 }
 
+type Verdict = 'right' | 'wrong' | 'refused';
+
+/** 'refused' is the server's word that it does not support what the task needs. */
+async function judge(client: OpenAI, model: string, task: Task): Promise<Verdict> {
+  try {
+    return (await isRight(client, model, task)) ? 'right' : 'wrong';
+  } catch (error) {
+    const refused = error instanceof OpenAI.APIError && error.code === 'unsupported_parameter';
+    if (refused) return 'refused';
+    throw error;
+  }
+}
+
 async function isRight(client: OpenAI, model: string, task: Task): Promise<boolean> {
   const body = {
     model,
@@ -72,16 +85,16 @@ async function main(): Promise<number> {
   const [modelDir = DEFAULT_MODEL, ...flags] = process.argv.slice(2);
   const tasks = JSON.parse(readFileSync(join(modelDir, 'tasks.json'), 'utf8')) as Task[];
   const server = await startServer([modelDir, ...flags]);
-  const scores = new Map<string, { items: number; right: number }>();
+  const scores = new Map<string, Score>();
   try {
     const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 });
     const model = (await client.models.list()).data[0]?.id ?? '';
     await forEachTogether(tasks, async (task) => {
       const name = task.thinking ? `${task.task}, thinking` : task.task;
-      const score = scores.get(name) ?? { items: 0, right: 0 };
+      const score = scores.get(name) ?? { items: 0, right: 0, wrong: 0, refused: 0 };
       scores.set(name, score);
       score.items++;
-      if (await isRight(client, model, task)) score.right++;
+      score[await judge(client, model, task)]++;
     });
   } finally {
     await server.stop();
@@ -89,11 +102,14 @@ async function main(): Promise<number> {
   return report(scores);
 }
 
-function report(scores: ReadonlyMap<string, { items: number; right: number }>): number {
-  const rows = [...scores].map(([task, { items, right }]) => ({
+type Score = { items: number; right: number; wrong: number; refused: number };
+
+function report(scores: ReadonlyMap<string, Score>): number {
+  const rows = [...scores].map(([task, { items, right, refused }]) => ({
     task,
     items,
     right,
+    refused,
     share: `${((100 * right) / items).toFixed(1)} %`,
   }));
   console.table(rows);

@@ -6,12 +6,12 @@
 import { mergeConfig, readCommandLine } from '../../../src/config/index.ts';
 import { type SupervisedEngine, startEngine } from '../../../src/engine/index.ts';
 import { mixedRequests } from './prompts.ts';
-import { type Outcome, runAlone, runTogether, type Stream } from './streams.ts';
+import { type Outcome, runAlone, runTogether, runUrgentLater, type Stream } from './streams.ts';
 
 const SEED = 20_250_602;
 const DEFAULT_MODEL = 'models/demo';
-/** Room for about three of the longest requests, so that the rest must yield. */
-const SMALL_POOL_BLOCKS = 48;
+/** Little more than the longest request needs, so that others must yield. */
+const SMALL_POOL_BLOCKS = 20;
 
 type Variant = {
   readonly name: string;
@@ -76,7 +76,11 @@ async function variants(model: string): Promise<Variant[]> {
     { name: 'all at once', flags: [], run: runTogether },
     { name: 'all at once, cache off', flags: cacheOff, run: runTogether },
     { name: 'all at once, cache warm', flags: [], run: twice },
-    { name: 'small KV pool', flags: ['--engine.kvMemoryBytes', smallPool], run: runTogether },
+    {
+      name: 'small KV pool',
+      flags: ['--engine.kvMemoryBytes', smallPool, '--model.maxModelLen', '1088'],
+      run: runUrgentLater,
+    },
     { name: 'chunks of 64', flags: chunk(64), run: runTogether },
     { name: 'chunks of 256', flags: chunk(256), run: runTogether },
     { name: 'chunks unlimited', flags: [...chunk(65_536), ...cacheOff], run: runTogether },

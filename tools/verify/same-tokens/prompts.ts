@@ -4,8 +4,12 @@ import type { GenerateCommand } from '../../../src/engine/index.ts';
 export const REQUEST_COUNT = 64;
 const SHARED_PREFIX_TOKENS = 150;
 const PROMPT_TOKENS_MAX = 700;
-const COMPLETION_TOKENS_MAX = 40;
+const SHORT_COMPLETION_TOKENS_MAX = 12;
+/** Long ones are rare, so that the scheduler expects less and has to preempt. */
+const LONG_COMPLETION_TOKENS_MAX = 160;
 const TOP_LOGPROBS = 3;
+/** Of the requests with long prompts: where they come late, others have to make room. */
+export const URGENT_PRIORITY = 1;
 
 /** Small deterministic generator (mulberry32), so that every run asks the same. */
 export function randomFrom(seed: number): () => number {
@@ -44,10 +48,11 @@ export function mixedRequests(seed: number, vocabSize: number): GenerateCommand[
         topLogprobs: TOP_LOGPROBS,
         promptLogprobs: null,
       },
-      maxTokens: 1 + below(COMPLETION_TOKENS_MAX),
+      maxTokens:
+        1 + below(index % 4 === 2 ? LONG_COMPLETION_TOKENS_MAX : SHORT_COMPLETION_TOKENS_MAX),
       minTokens: 0,
       stopTokenIds: [],
-      priority: index % 16 === 7 ? 1 : 3,
+      priority: index % 4 === 0 ? URGENT_PRIORITY : 3,
       tenant: '',
       cacheSalt: '',
     };

@@ -1,5 +1,8 @@
 /** Runs requests on an engine and keeps every token with its log-probabilities, bit for bit. */
 import type { EngineClient, FinishRecord, GenerateCommand } from '../../../src/engine/index.ts';
+import { URGENT_PRIORITY } from './prompts.ts';
+
+const STEPS_BETWEEN_URGENT = 3;
 
 /** One sequence's outcome as text: equal texts are equal bits. */
 export type Stream = string;
@@ -51,6 +54,31 @@ export async function runTogether(
   commands: readonly GenerateCommand[],
 ): Promise<Outcome> {
   return outcome(await Promise.all(commands.map((command) => runOne(engine, command))));
+}
+
+/** Urgent requests come one by one while the others run, a few steps apart. */
+export async function runUrgentLater(
+  engine: EngineClient,
+  commands: readonly GenerateCommand[],
+): Promise<Outcome> {
+  const isUrgent = ({ priority }: GenerateCommand) => priority === URGENT_PRIORITY;
+  const ended = new Array<Promise<Ended>>(commands.length);
+  const later: number[] = [];
+  for (const [index, command] of commands.entries()) {
+    if (isUrgent(command)) later.push(index);
+    else ended[index] = runOne(engine, command);
+  }
+  await new Promise<void>((resolve) => {
+    let steps = 0;
+    engine.onStep(() => {
+      if (++steps % STEPS_BETWEEN_URGENT !== 0) return;
+      const index = later.shift();
+      if (index === undefined) return resolve();
+      const command = commands[index];
+      if (command !== undefined) ended[index] = runOne(engine, command);
+    });
+  });
+  return outcome(await Promise.all(ended));
 }
 
 function outcome(ended: readonly Ended[]): Outcome {

@@ -1,5 +1,4 @@
 /** Door of the KV cache: blocks, tables, and the reuse of common prefixes. */
-export { NULL_BLOCK } from './block-pool.ts';
 export { BLOCK_SIZE, blocksFor } from './block-size.ts';
 export { BlockTable } from './block-table.ts';
 export { KvCache, type KvCacheOptions, type PrefixMatch } from './kv-cache.ts';

@@ -1,6 +1,5 @@
 /** Text in, ids out, and back: everything that knows characters lives in this folder. */
 export { loadTextModel } from './load-text-model.ts';
-export { startsInsideThinking } from './output-markers.ts';
 export { type OutputEvent, OutputParser } from './output-parser.ts';
 export { StopMatcher } from './stop-matcher.ts';
 export type {

@@ -24,7 +24,8 @@ swan bee ant spider house door window roof wall floor table chair bed lamp clock
 box bag basket bottle cup plate bowl spoon fork knife pot pan oven fridge phone radio book paper pen
 pencil ink letter stamp map key lock coin ring watch hat coat shirt shoe sock glove scarf belt
 button needle thread rope chain hammer nail saw drill ladder bucket brush broom soap towel river
-lake sea island mountain hill valley forest tree leaf flower grass stone sand snow ice rain wind cloud storm
+lake sea island mountain hill valley forest tree leaf flower grass stone sand snow ice rain wind
+cloud storm
 sun moon star fire smoke train bus car truck bike boat ship plane bridge road street garden field
 farm barn fence gate tower castle church school shop market bank hotel museum library
 park""".split()

@@ -12,9 +12,10 @@ ExpertWeights read_gated_block(Backend& backend, WeightReader& reader,
   const std::string up = prefix + "up_proj.weight";
   const std::string down = prefix + "down_proj.weight";
   const Slice rows{0, columns.begin, columns.end};
+  const HostMatrix gate_rows = reader.matrix(gate, intermediate, hidden, rows);
+  const HostMatrix up_rows = reader.matrix(up, intermediate, hidden, rows);
   ExpertWeights weights;
-  weights.gate_up = backend.upload_gated(gate, reader.matrix(gate, intermediate, hidden, rows),
-                                         reader.matrix(up, intermediate, hidden, rows));
+  weights.gate_up = backend.upload_gated(gate, gate_rows, up_rows);
   weights.down = backend.upload_linear(
       down, reader.matrix(down, hidden, intermediate, Slice{1, columns.begin, columns.end}));
   return weights;

@@ -100,9 +100,10 @@ export class ServedProcess {
     });
   }
 
-  complete(maxTokens: number, stream: boolean): Promise<Response> {
+  complete(maxTokens: number, stream: boolean, signal?: AbortSignal): Promise<Response> {
     return fetch(`${this.url}/v1/completions`, {
       method: 'POST',
+      ...(signal === undefined ? {} : { signal }),
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({
         model: 'demo',

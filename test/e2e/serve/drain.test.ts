@@ -22,14 +22,18 @@ afterEach(async () => {
 
 describe('SIGTERM', () => {
   it('is unready at once, serves on for the delay, then lets open streams finish', async () => {
-    const server = await start('--drain.delayMs', '1000', '--drain.timeoutMs', '60000');
+    const server = await start('--drain.delayMs', '3000', '--drain.timeoutMs', '60000');
     const pid = server.enginePid;
+    // Keeps the server open until everything was asked, however fast the other streams end.
+    const holder = new AbortController();
+    await server.complete(ENDLESS, true, holder.signal);
     const streams = await Promise.all(Array.from({ length: STREAMS }, () => server.stream(150)));
     server.cli.signal('SIGTERM');
     await server.untilStatus('/health', 503);
     expect(await server.status('/health/live')).toBe(200);
     expect((await server.complete(1, false)).status).toBe(200);
     await until(async () => ((await server.complete(1, false)).status === 503 ? true : undefined));
+    holder.abort();
     const done = await Promise.all(streams.map((stream) => stream.ended));
     expect(done).toEqual(streams.map(() => true));
     expect(streams.map(({ outcome }) => outcome)).toEqual(streams.map(() => 'length'));

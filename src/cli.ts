@@ -1,20 +1,29 @@
 #!/usr/bin/env node
 /** The command `etap`: its first argument chooses what to do. The parent's only process.exit. */
 import { readFileSync } from 'node:fs';
-import { didYouMean, loadConfig, readCommandLine, renderFlagHelp } from './config/index.ts';
+import { join } from 'node:path';
+import {
+  type Assignment,
+  didYouMean,
+  loadConfig,
+  readCommandLine,
+  renderFlagHelp,
+  settingAt,
+} from './config/index.ts';
 import { EtapError } from './errors.ts';
+import { PACKAGE_ROOT } from './package-root.ts';
 import { EXIT, serve } from './serve.ts';
 
 const HELP = `etap: an OpenAI-compatible server for MLA models (DeepSeek-V2, V3, R1 and kin)
 
-  etap serve MODEL_DIR [flags]   serve the checkpoint in MODEL_DIR
-  etap serve --help              all flags
+  etap serve [MODEL_DIR] [flags]  serve the checkpoint in MODEL_DIR, or the bundled demo model
+  etap serve --help               all flags
   etap --version
 
 Exit codes: 0 stopped, 1 the engine failed, 2 it cannot start as configured, 128 + n stopped at
 once by a second signal n. Settings also come from --config FILE and ETAP_* variables: docs/config.md.`;
 
-const SERVE_HELP = `etap serve MODEL_DIR [flags]
+const SERVE_HELP = `etap serve [MODEL_DIR] [flags]
 
   -c, --config FILE                  YAML file with settings
   -h, --help
@@ -47,7 +56,15 @@ async function runServe(args: readonly string[]): Promise<number> {
   const commandLine = readCommandLine(args);
   if (commandLine.help) return print(`${SERVE_HELP}\n${renderFlagHelp()}`);
   if (commandLine.version) return print(readVersion());
-  return serve(loadConfig({ environment: process.env, commandLine }), readVersion());
+  const defaults = bundledModel();
+  return serve(loadConfig({ defaults, environment: process.env, commandLine }), readVersion());
+}
+
+/** Served when nothing names a model, so that `etap serve` alone does something useful. */
+function bundledModel(): readonly Assignment[] {
+  const setting = settingAt('model.dir');
+  const value = join(PACKAGE_ROOT, 'models', 'demo');
+  return setting === undefined ? [] : [{ setting, value, source: 'the bundled demo model' }];
 }
 
 function print(text: string): number {
@@ -56,9 +73,7 @@ function print(text: string): number {
 }
 
 function readVersion(): string {
-  const manifest: unknown = JSON.parse(
-    readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
-  );
+  const manifest: unknown = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8'));
   return (manifest as { version: string }).version;
 }
 

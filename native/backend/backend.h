@@ -97,11 +97,11 @@ struct AttentionShape {
 struct RoutingParams {
   std::int64_t experts;
   std::int64_t experts_per_token;
-  std::int64_t groups;         // 1: no groups
+  std::int64_t groups;  // 1: no groups
   std::int64_t groups_kept;
-  bool sigmoid;                // scores; softmax otherwise
-  bool group_by_top_two;       // group score: sum of the two best; the best otherwise
-  bool normalize;              // divide the chosen scores by their sum
+  bool sigmoid;           // scores; softmax otherwise
+  bool group_by_top_two;  // group score: sum of the two best; the best otherwise
+  bool normalize;         // divide the chosen scores by their sum
   float scaling_factor;
 };
 
@@ -113,10 +113,10 @@ class LatentCache {
 
 // Consecutive rows of one sequence which take the same path through attention.
 struct AttentionSegment {
-  std::int32_t row;           // first row in the step
-  std::int32_t packed_row;    // first row among the rows of the same path
+  std::int32_t row;         // first row in the step
+  std::int32_t packed_row;  // first row among the rows of the same path
   std::int32_t count;
-  std::int32_t position;      // of the first row; the row sees keys [0, its position]
+  std::int32_t position;            // of the first row; the row sees keys [0, its position]
   const std::int32_t* block_table;  // [ceil((position + count) / 64)] block ids; no more is read
 };
 
@@ -188,12 +188,12 @@ class Backend {
   // Expanded rows: keys and values are projected up from the cache, head by head.
   // q [rows, heads * (nope + rope)] -> out [rows, heads * value].
   virtual void expanded_attention(const AttentionShape& shape, const TensorView& q,
-                                  const Weight& heads, const LatentCache& cache,
-                                  std::int64_t layer, const TensorView& out) = 0;
+                                  const Weight& heads, const LatentCache& cache, std::int64_t layer,
+                                  const TensorView& out) = 0;
   // Absorbed rows, packed: q_latent [absorbed rows, heads * (latent + rope)], by head
   // [q_nope W_UK | q_pe].
-  virtual void absorb_queries(const AttentionShape& shape, const TensorView& q,
-                              const Weight& heads, const TensorView& q_latent) = 0;
+  virtual void absorb_queries(const AttentionShape& shape, const TensorView& q, const Weight& heads,
+                              const TensorView& q_latent) = 0;
   // o_latent [absorbed rows, heads * latent] = softmax(q_latent cache^T * scale) cache[:latent].
   virtual void latent_attention(const AttentionShape& shape, const TensorView& q_latent,
                                 const LatentCache& cache, std::int64_t layer,

@@ -15,10 +15,12 @@ std::unique_ptr<Backend> create_backend(std::string_view name, const BackendOpti
                 "the CUDA library is not built; build it where nvcc is found, or choose the cpu "
                 "backend");
   }
-  throw Error("ETAP_ERR_CONFIG", "there is no backend \"" + std::string(name) +
-                                     "\"; choose cpu, cuda or reference");
+  throw Error("ETAP_ERR_CONFIG",
+              "there is no backend \"" + std::string(name) + "\"; choose cpu, cuda or reference");
 }
 
-std::vector<std::string> available_cpu_isas() { return cpu::available_isas(); }
+std::vector<std::string> available_cpu_isas() {
+  return cpu::available_isas();
+}
 
 }  // namespace etap

@@ -14,7 +14,7 @@ struct BackendOptions {
   int thread_count = 0;  // cpu: threads of this rank; 0: one for each core this process may use
   // cpu: amx | avx512_bf16 | avx512 | avx2 | scalar; empty: ETAP_ISA, or the best there is.
   std::string isa;
-  int device = 0;        // cuda: device ordinal
+  int device = 0;  // cuda: device ordinal
 };
 
 // "cpu", "reference" (the slow oracle) or "cuda". Throws ETAP_ERR_CONFIG for another name or an

@@ -34,7 +34,9 @@ inline float fp16_to_float(std::uint16_t bits) {
 }
 
 // e4m3 as in FP8 checkpoints: no infinities, 0x7f and 0xff are NaN.
-inline bool is_e4m3_nan(std::uint8_t bits) { return (bits & 0x7fU) == 0x7fU; }
+inline bool is_e4m3_nan(std::uint8_t bits) {
+  return (bits & 0x7fU) == 0x7fU;
+}
 
 inline float e4m3_to_float(std::uint8_t bits) {
   const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x80U) << 24;

@@ -90,8 +90,7 @@ void Mla::project_queries(Backend& backend, Workspace& workspace, std::int64_t r
 
 std::int64_t Mla::weight_bytes() const {
   std::int64_t total = 0;
-  for (const WeightHandle* weight :
-       {&q_a_, &q_a_norm_, &q_b_, &kv_a_, &kv_a_norm_, &heads_, &o_}) {
+  for (const WeightHandle* weight : {&q_a_, &q_a_norm_, &q_b_, &kv_a_, &kv_a_norm_, &heads_, &o_}) {
     if (*weight != nullptr) total += (*weight)->bytes();
   }
   return total;

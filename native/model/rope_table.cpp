@@ -18,8 +18,8 @@ std::vector<float> ramp(double low, double high, std::int64_t count) {
   if (low == high) high += 0.001;  // as in the reference: a step instead of a division by zero
   std::vector<float> values;
   for (std::int64_t i = 0; i < count; ++i) {
-    const float value = (static_cast<float>(i) - static_cast<float>(low)) /
-                        static_cast<float>(high - low);
+    const float value =
+        (static_cast<float>(i) - static_cast<float>(low)) / static_cast<float>(high - low);
     values.push_back(std::clamp(value, 0.0F, 1.0F));
   }
   return values;
@@ -44,8 +44,8 @@ std::vector<float> rope_frequencies(const ModelConfig& config) {
   std::vector<float> frequencies;
   for (std::int64_t i = 0; i < dim / 2; ++i) {
     const float exponent = static_cast<float>(2 * i) / static_cast<float>(dim);
-    const auto power = static_cast<float>(
-        std::pow(config.rope_theta, static_cast<double>(exponent)));
+    const auto power =
+        static_cast<float>(std::pow(config.rope_theta, static_cast<double>(exponent)));
     const float plain = 1.0F / power;
     if (!yarn.enabled) {
       frequencies.push_back(plain);

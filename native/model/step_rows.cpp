@@ -20,8 +20,8 @@ const StepLayout& StepRows::build(const ForwardBatch& batch) {
   }
   ETAP_CHECK(static_cast<std::size_t>(row) == batch.tokens.size(),
              "query lengths must add up to the tokens of the batch");
-  layout_ = {batch.tokens, positions_, slots_, expanded_, absorbed_, absorbed_rows_,
-             batch.logit_rows};
+  layout_ = {batch.tokens, positions_,     slots_,          expanded_,
+             absorbed_,    absorbed_rows_, batch.logit_rows};
   return layout_;
 }
 
@@ -43,8 +43,8 @@ void StepRows::add_sequence(const SequenceRows& sequence, std::int32_t first_row
 }
 
 void StepRows::add_segment(std::vector<AttentionSegment>& segments, std::int32_t& packed_rows,
-                           const SequenceRows& sequence, std::int32_t first_row,
-                           std::int32_t begin, std::int32_t end) {
+                           const SequenceRows& sequence, std::int32_t first_row, std::int32_t begin,
+                           std::int32_t end) {
   if (begin == end) return;
   segments.push_back({first_row + begin - sequence.context_before, packed_rows, end - begin, begin,
                       sequence.block_table});

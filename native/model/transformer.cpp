@@ -39,12 +39,9 @@ RankShape rank_shape(const ModelConfig& config, const Communicator& communicator
   const int rank = communicator.rank();
   const Range heads = partition_heads(config.head_count, ranks, rank);
   RankShape shape{};
-  shape.attention = {heads.size(),
-                     config.qk_nope_head_dim,
-                     config.qk_rope_head_dim,
-                     config.v_head_dim,
-                     config.kv_lora_rank,
-                     static_cast<float>(config.softmax_scale())};
+  shape.attention = {
+      heads.size(),      config.qk_nope_head_dim, config.qk_rope_head_dim,
+      config.v_head_dim, config.kv_lora_rank,     static_cast<float>(config.softmax_scale())};
   shape.first_head = heads.begin;
   shape.intermediate = 1;
   for (std::int64_t layer = 0; layer < config.layer_count; ++layer) {
@@ -110,10 +107,8 @@ Transformer::State::State(const ModelConfig& model_config, const Checkpoint& che
       communicator(rank_communicator),
       options(rank_options),
       shape(rank_shape(config, communicator)),
-      vocabulary(
-          partition_vocabulary(config.vocab_size, communicator.size(), communicator.rank())),
-      cache(backend.allocate_cache(config.layer_count, options.block_count,
-                                   config.latent_width())),
+      vocabulary(partition_vocabulary(config.vocab_size, communicator.size(), communicator.rank())),
+      cache(backend.allocate_cache(config.layer_count, options.block_count, config.latent_width())),
       workspace(backend, config, shape, options.step_token_capacity, options.logit_row_capacity),
       rows(options.strict) {
   check_supported(config);
@@ -149,8 +144,7 @@ Layer Transformer::State::load_layer(WeightReader& reader, std::int64_t index) {
   const std::string prefix = "model.layers." + std::to_string(index) + ".";
   Layer layer{load_norm(reader, prefix + "input_layernorm.weight"),
               Mla(backend, reader, config, shape, prefix + "self_attn."),
-              load_norm(reader, prefix + "post_attention_layernorm.weight"),
-              std::nullopt,
+              load_norm(reader, prefix + "post_attention_layernorm.weight"), std::nullopt,
               std::nullopt};
   if (config.is_moe_layer(index)) {
     layer.moe.emplace(backend, reader, communicator, config, prefix + "mlp.");
@@ -238,8 +232,8 @@ void Transformer::State::gather_logits(std::int64_t rows_count, float* logits) {
 Transformer::Transformer(const ModelConfig& config, const Checkpoint& checkpoint, Backend& backend,
                          Communicator& communicator, const TransformerOptions& options,
                          const LoadProgress& progress)
-    : state_(std::make_unique<State>(config, checkpoint, backend, communicator, options,
-                                     progress)) {}
+    : state_(
+          std::make_unique<State>(config, checkpoint, backend, communicator, options, progress)) {}
 
 Transformer::~Transformer() = default;
 
@@ -258,10 +252,10 @@ std::int64_t Transformer::weight_bytes() const {
 void Transformer::forward(const ForwardBatch& batch) {
   const TransformerOptions& options = state_->options;
   ETAP_CHECK(!batch.tokens.empty(), "a step without tokens");
-  ETAP_CHECK(static_cast<std::int64_t>(batch.tokens.size()) <= options.step_token_capacity &&
-                 static_cast<std::int64_t>(batch.sequences.size()) <=
-                     options.step_sequence_capacity,
-             "a step larger than the capacities the model was loaded with");
+  ETAP_CHECK(
+      static_cast<std::int64_t>(batch.tokens.size()) <= options.step_token_capacity &&
+          static_cast<std::int64_t>(batch.sequences.size()) <= options.step_sequence_capacity,
+      "a step larger than the capacities the model was loaded with");
   const StepLayout& step = state_->rows.build(batch);
   state_->backend.begin_step(step);
   state_->run_layers(step);

@@ -10,7 +10,9 @@
 namespace etap {
 namespace {
 
-std::int64_t block_count(std::int64_t size) { return (size + kScaleBlock - 1) / kScaleBlock; }
+std::int64_t block_count(std::int64_t size) {
+  return (size + kScaleBlock - 1) / kScaleBlock;
+}
 
 // One scale for each row of the slice and each block of columns it touches.
 HostTensor scales_of_slice(const HostTensor& blocks, Range rows, Range columns) {
@@ -53,8 +55,7 @@ HostMatrix WeightReader::matrix(const std::string& name, std::int64_t rows, std:
   HostMatrix result{load(name, {rows, columns}, slice), {}, kScaleBlock};
   if (result.values.dtype() != DType::kF8E4M3) return result;
   const std::string scale_name = name + "_scale_inv";
-  const HostTensor blocks =
-      load(scale_name, {block_count(rows), block_count(columns)}, Slice{});
+  const HostTensor blocks = load(scale_name, {block_count(rows), block_count(columns)}, Slice{});
   if (blocks.dtype() != DType::kF32) {
     throw Error("ETAP_ERR_TENSOR", "tensor " + scale_name + " is " + dtype_name(blocks.dtype()) +
                                        ", expected F32; convert the checkpoint's scales");

@@ -18,5 +18,5 @@ export type {
   ServerConfig,
   TimeoutsConfig,
 } from './schema.ts';
-export { SECTIONS, SETTINGS, type Setting } from './settings.ts';
+export { SECTIONS, SETTINGS, type Setting, settingAt } from './settings.ts';
 export { didYouMean } from './suggest.ts';

@@ -10,6 +10,8 @@ import type { SettingValue } from './setting.ts';
 import { SETTINGS } from './settings.ts';
 
 export type ConfigSources = {
+  /** Settings that hold where no source says otherwise, instead of the schema's defaults. */
+  readonly defaults?: readonly Assignment[];
   readonly environment: Environment;
   readonly commandLine: CommandLine;
 };
@@ -21,9 +23,10 @@ export type LoadedConfig = {
 };
 
 /** Reads every source. Throws ETAP_ERR_CONFIG naming setting, source, found and allowed. */
-export function loadConfig({ environment, commandLine }: ConfigSources): LoadedConfig {
+export function loadConfig({ defaults, environment, commandLine }: ConfigSources): LoadedConfig {
   const file = commandLine.configFile ?? (environment[CONFIG_FILE_VARIABLE] || null);
   return mergeConfig([
+    ...(defaults ?? []),
     ...(file === null ? [] : readConfigFile(file)),
     ...readEnvironment(environment),
     ...commandLine.assignments,

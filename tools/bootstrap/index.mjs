@@ -37,8 +37,7 @@ async function prepare(options) {
 
 async function start(args) {
   await prepare({ tests: false });
-  const model = args.some((arg) => !arg.startsWith('-')) ? [] : ['models/demo'];
-  return runInForeground(process.execPath, ['dist/cli.js', 'serve', ...model, ...args]);
+  return runInForeground(process.execPath, ['dist/cli.js', 'serve', ...args]);
 }
 
 async function test(args) {

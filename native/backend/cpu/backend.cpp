@@ -207,12 +207,12 @@ class CpuBackend final : public Backend {
                           static_cast<const PagedCache&>(cache), layer, o_latent);
   }
 
-  void project_values(const AttentionShape& shape, const TensorView& o_latent,
-                      const Weight& heads, const TensorView& out) override {
-    head_linear(context_,
-                {o_latent, shape.latent, nullptr, out, shape.value, absorbed_index_,
-                 layout_.absorbed_rows},
-                static_cast<const HeadsWeight&>(heads).value);
+  void project_values(const AttentionShape& shape, const TensorView& o_latent, const Weight& heads,
+                      const TensorView& out) override {
+    head_linear(
+        context_,
+        {o_latent, shape.latent, nullptr, out, shape.value, absorbed_index_, layout_.absorbed_rows},
+        static_cast<const HeadsWeight&>(heads).value);
   }
 
   void route(const RoutingParams& params, const TensorView& logits, const Weight* bias) override {

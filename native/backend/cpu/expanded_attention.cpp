@@ -14,14 +14,14 @@ namespace {
 // query passes the tiles in order, so chunks of any size give the same bits.
 struct HeadMemory {
   TileScratch scratch;
-  std::byte* latents;          // prepared rows of one block
-  std::byte* product;          // scratch of run_panel
-  std::uint16_t* key_rows;     // [64, key width] of one block
-  std::uint16_t* value_rows;   // [64, value width]
-  std::byte* keys;             // prepared keys of the tile
-  std::byte* values;           // packed values of the tile
-  std::byte* queries;          // packed queries, panel after panel
-  std::byte* states;           // of the panels
+  std::byte* latents;         // prepared rows of one block
+  std::byte* product;         // scratch of run_panel
+  std::uint16_t* key_rows;    // [64, key width] of one block
+  std::uint16_t* value_rows;  // [64, value width]
+  std::byte* keys;            // prepared keys of the tile
+  std::byte* values;          // packed values of the tile
+  std::byte* queries;         // packed queries, panel after panel
+  std::byte* states;          // of the panels
 };
 
 class ExpandedAttention {
@@ -43,8 +43,8 @@ class ExpandedAttention {
     carve_state(carver, kQueryPanel, widths_.value_width);
     state_bytes_ = static_cast<std::int64_t>(carver.bytes());
     latent_form_ = kernels_.row_form(heads.key.front().panel(0));
-    latent_bytes_ = kernels_.prepared_bytes(latent_form_, latent_rows(nullptr), kBlockKeys,
-                                            shape.latent);
+    latent_bytes_ =
+        kernels_.prepared_bytes(latent_form_, latent_rows(nullptr), kBlockKeys, shape.latent);
   }
 
   void run(std::span<const AttentionSegment> segments) {
@@ -144,8 +144,7 @@ class ExpandedAttention {
   void expand_block(std::int64_t head, const std::uint16_t* latents, std::int64_t valid,
                     std::uint16_t* key_rows, const HeadMemory& memory) const {
     const RowSource source = latent_rows(latents);
-    const std::size_t bytes =
-        kernels_.prepared_bytes(latent_form_, source, valid, shape_.latent);
+    const std::size_t bytes = kernels_.prepared_bytes(latent_form_, source, valid, shape_.latent);
     for (std::int64_t group = 0; bytes > 0 && group * kRowGroup < valid; ++group) {
       kernels_.prepare_group(latent_form_, source, valid, shape_.latent, group, memory.latents);
     }
@@ -166,8 +165,9 @@ class ExpandedAttention {
   void project(const PackedMatrix& matrix, const PreparedRows& rows, std::int64_t count,
                std::uint16_t* out, std::int64_t stride, const HeadMemory& memory) const {
     for (std::int64_t panel = 0; panel < matrix.panel_count(); ++panel) {
-      const PanelOutput target{Epilogue::kStore, out + panel * kPanel, DType::kBF16, stride,
-                               nullptr,          nullptr,              matrix.panel_width(panel)};
+      const PanelOutput target{
+          Epilogue::kStore, out + panel * kPanel,     DType::kBF16, stride, nullptr,
+          nullptr,          matrix.panel_width(panel)};
       run_panel(kernels_, {rows, count, matrix.panel(panel), target}, memory.product);
     }
   }

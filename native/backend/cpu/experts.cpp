@@ -18,7 +18,9 @@ struct ExpertRows {
   PreparedRows prepared;
 };
 
-std::int64_t group_count(std::int64_t rows) { return (rows + kRowGroup - 1) / kRowGroup; }
+std::int64_t group_count(std::int64_t rows) {
+  return (rows + kRowGroup - 1) / kRowGroup;
+}
 
 // Which active expert an item belongs to, given the first item of each.
 std::size_t owner_of(const std::vector<std::int64_t>& first_items, std::int64_t item) {
@@ -74,7 +76,11 @@ class ExpertRun {
       const std::int64_t pair = routing_.first_pair(i);
       const std::int64_t count = routing_.first_pair(i + 1) - pair;
       rows.push_back({context_.kernels.row_form(experts_.gate_up(active[i]).panel(0)),
-                      expert_source(x, routing_.rows() + pair, count), count, 0, 0, {}});
+                      expert_source(x, routing_.rows() + pair, count),
+                      count,
+                      0,
+                      0,
+                      {}});
     }
     prepare_all(context_, Scratch::kRows, first.columns(), rows);
     TensorView inner{nullptr, DType::kBF16, routing_.pair_count(), first.outputs(),
@@ -112,7 +118,11 @@ class ExpertRun {
       const std::int64_t pair = routing_.first_pair(i);
       const std::int64_t count = routing_.first_pair(i + 1) - pair;
       rows.push_back({context_.kernels.row_form(experts_.down(active[i]).panel(0)),
-                      row_source(inner.row_range(pair, count), nullptr), count, 0, 0, {}});
+                      row_source(inner.row_range(pair, count), nullptr),
+                      count,
+                      0,
+                      0,
+                      {}});
     }
     prepare_all(context_, Scratch::kInnerRows, first.columns(), rows);
     const std::size_t bytes = panel_scratch_bytes(routing_.pair_count(), first.columns());
@@ -125,13 +135,9 @@ class ExpertRun {
       std::byte* scratch = context_.scratch.of_thread(thread, bytes);
       for (std::size_t i = 0; i < active.size(); ++i) {
         const std::int64_t pair = routing_.first_pair(i);
-        const PanelOutput target{Epilogue::kAddScaled,
-                                 columns,
-                                 DType::kF32,
-                                 out.stride,
-                                 routing_.rows() + pair,
-                                 routing_.weights() + pair,
-                                 width};
+        const PanelOutput target{
+            Epilogue::kAddScaled,      columns, DType::kF32, out.stride, routing_.rows() + pair,
+            routing_.weights() + pair, width};
         run_panel(context_.kernels,
                   {rows[i].prepared, rows[i].rows, experts_.down(active[i]).panel(panel), target},
                   scratch);

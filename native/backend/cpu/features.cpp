@@ -43,7 +43,9 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
 
-bool has_avx512_bf16() { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
+bool has_avx512_bf16() {
+  return has_avx512() && __builtin_cpu_supports("avx512bf16");
+}
 
 bool has_amx() {
   unsigned a = 0;
@@ -55,7 +57,9 @@ bool has_amx() {
   return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 
-bool is_intel() { return __builtin_cpu_is("intel"); }
+bool is_intel() {
+  return __builtin_cpu_is("intel");
+}
 
 #endif
 

@@ -18,11 +18,11 @@
 
 namespace etap::cpu {
 
-inline constexpr std::int64_t kPanel = 64;         // outputs of one packed panel
-inline constexpr std::int64_t kLanes = 16;         // fp32 lanes of a kernel vector
-inline constexpr std::int64_t kColumnAlign = 32;   // columns of a packed weight are padded to this
-inline constexpr std::int64_t kRowGroup = 16;      // rows prepared together
-inline constexpr std::int64_t kQueryPanel = 64;    // most query columns in one attention call
+inline constexpr std::int64_t kPanel = 64;        // outputs of one packed panel
+inline constexpr std::int64_t kLanes = 16;        // fp32 lanes of a kernel vector
+inline constexpr std::int64_t kColumnAlign = 32;  // columns of a packed weight are padded to this
+inline constexpr std::int64_t kRowGroup = 16;     // rows prepared together
+inline constexpr std::int64_t kQueryPanel = 64;   // most query columns in one attention call
 
 // How rows are handed to panel_product.
 enum class RowForm { kWide, kPairs, kTiles };
@@ -59,12 +59,12 @@ enum class Epilogue { kStore, kGated, kAddScaled };
 
 struct PanelOutput {
   Epilogue epilogue;
-  void* base;                 // of the panel's first output in row 0
-  DType dtype;                // kF32, or kBF16
-  std::int64_t stride;        // elements
-  const std::int32_t* rows;   // output row of each row; null: its index
-  const float* factors;       // kAddScaled: out += factor[row] * value
-  std::int64_t width;         // outputs to write, <= 64 (kGated: <= 32)
+  void* base;                // of the panel's first output in row 0
+  DType dtype;               // kF32, or kBF16
+  std::int64_t stride;       // elements
+  const std::int32_t* rows;  // output row of each row; null: its index
+  const float* factors;      // kAddScaled: out += factor[row] * value
+  std::int64_t width;        // outputs to write, <= 64 (kGated: <= 32)
 };
 
 // The maximum of a column that has seen no key: so low that a rescale from it gives zero.
@@ -139,8 +139,8 @@ struct Kernels {
                           std::int64_t width, std::int64_t values, std::uint16_t* const* targets);
 
   // --- rows
-  void (*rmsnorm)(const float* x, const float* weight, float epsilon, std::int64_t count,
-                  void* out, DType out_dtype);
+  void (*rmsnorm)(const float* x, const float* weight, float epsilon, std::int64_t count, void* out,
+                  DType out_dtype);
   void (*add)(float* x, const float* delta, std::int64_t count);
   // Pairs (i, i + half) of 2 * half values, turned; in place for bf16 queries.
   void (*rotate)(const void* x, DType dtype, const float* cos, const float* sin, std::int64_t half,

@@ -64,8 +64,8 @@ class LatentAttention {
 
  private:
   QueryColumns columns_of(const ColumnBlock& block, const void* queries) const {
-    return {queries,     block.segment->position, block.first_column,
-            shape_.heads, block.count,            round_up(block.count, kLanes)};
+    return {queries,     block.segment->position,      block.first_column, shape_.heads,
+            block.count, round_up(block.count, kLanes)};
   }
 
   AttentionState partial(std::int64_t index) const {
@@ -75,8 +75,8 @@ class LatentAttention {
 
   void run_wave(const std::vector<ColumnBlock>& wave, std::int64_t partials) {
     const auto blocks = static_cast<std::int64_t>(wave.size());
-    queries_ = context_.scratch.shared(Scratch::kQueries,
-                                       static_cast<std::size_t>(blocks * query_bytes_));
+    queries_ =
+        context_.scratch.shared(Scratch::kQueries, static_cast<std::size_t>(blocks * query_bytes_));
     partials_ = context_.scratch.shared(Scratch::kPartials,
                                         static_cast<std::size_t>(partials * partial_bytes_));
     std::vector<std::int64_t> owners;
@@ -144,8 +144,7 @@ class LatentAttention {
     KeyTile tile{key, 0, {}, {}, memory.values};
     const std::int64_t last = std::min(end, key + kSoftmaxKeys);
     for (std::int64_t first = key; first < last; first += kBlockKeys) {
-      const std::uint16_t* rows =
-          cache_.block(layer_, segment.block_table[first / kBlockTokens]);
+      const std::uint16_t* rows = cache_.block(layer_, segment.block_table[first / kBlockTokens]);
       const std::int64_t block = tile.blocks++;
       tile.keys[block] = context_.kernels.prepare_keys(
           rows, cache_.stride(), widths_.key_width, memory.keys + block * widths_.key_block_bytes,

@@ -20,7 +20,9 @@ std::int64_t chunk_rows(std::int64_t rows, std::int64_t columns) {
   return std::min(rows, columns > kWideColumns ? kWideChunkRows : kChunkRows);
 }
 
-std::int64_t group_count(std::int64_t rows) { return (rows + kRowGroup - 1) / kRowGroup; }
+std::int64_t group_count(std::int64_t rows) {
+  return (rows + kRowGroup - 1) / kRowGroup;
+}
 
 // Prepares all rows for a panel of the matrix, in parallel.
 PreparedRows prepare(const Context& context, const RowSource& source, std::int64_t rows,
@@ -39,8 +41,8 @@ PreparedRows prepare(const Context& context, const RowSource& source, std::int64
 
 TensorView panel_columns(const TensorView& out, std::int64_t first) {
   TensorView view = out;
-  view.data = static_cast<std::byte*>(out.data) +
-              first * static_cast<std::int64_t>(dtype_bytes(out.dtype));
+  view.data =
+      static_cast<std::byte*>(out.data) + first * static_cast<std::int64_t>(dtype_bytes(out.dtype));
   return view;
 }
 
@@ -61,8 +63,8 @@ void linear_block(const Context& context, const TensorView& x, const PackedMatri
   const PreparedRows prepared = prepare(context, row_source(x, nullptr), x.rows, matrix);
   const std::int64_t panels = matrix.panel_count();
   const std::int64_t wanted = kItemsPerThread * context.pool.thread_count() / panels;
-  const std::int64_t parts = std::clamp(std::min(wanted, x.rows / kPartRowsMin), std::int64_t{1},
-                                        group_count(x.rows));
+  const std::int64_t parts =
+      std::clamp(std::min(wanted, x.rows / kPartRowsMin), std::int64_t{1}, group_count(x.rows));
   const std::int64_t part_rows = (group_count(x.rows) + parts - 1) / parts * kRowGroup;
   const std::size_t bytes = panel_scratch_bytes(std::min(part_rows, x.rows), matrix.columns());
   context.pool.parallel_for(panels * parts, [&](std::int64_t item, int thread) {
@@ -119,8 +121,8 @@ void head_linear(const Context& context, const HeadProduct& product,
   const std::int64_t panels = matrices.front().panel_count();
   const std::int64_t columns = matrices.front().columns();
   const RowForm form = kernels.row_form(matrices.front().panel(0));
-  const std::size_t row_bytes = kernels.prepared_bytes(
-      form, row_source(product.x, product.x_rows), product.rows, columns);
+  const std::size_t row_bytes =
+      kernels.prepared_bytes(form, row_source(product.x, product.x_rows), product.rows, columns);
   Carver count(nullptr);
   count.take<std::byte>(static_cast<std::int64_t>(row_bytes));
   const std::size_t bytes = count.bytes() + panel_scratch_bytes(product.rows, columns);

@@ -34,8 +34,7 @@ Memory::Memory(std::size_t bytes) : bytes_(bytes), pages_(bytes >= kPagesFrom) {
     std::memset(data_, 0, rounded);
     return;
   }
-  void* pages =
-      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* pages = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (pages == MAP_FAILED) throw_out_of_memory(bytes);
   data_ = static_cast<std::byte*>(pages);
 #ifdef MADV_HUGEPAGE
@@ -64,8 +63,7 @@ Memory::~Memory() {
   }
 }
 
-Scratch::Scratch(int threads)
-    : shared_(kUseCount), threads_(static_cast<std::size_t>(threads)) {}
+Scratch::Scratch(int threads) : shared_(kUseCount), threads_(static_cast<std::size_t>(threads)) {}
 
 std::byte* Scratch::shared(Use use, std::size_t bytes) {
   Memory& memory = shared_[use];

@@ -14,15 +14,17 @@ constexpr std::int64_t round_up(std::int64_t value, std::int64_t unit) {
   return (value + unit - 1) / unit * unit;
 }
 
-bool is_paired(DType dtype) { return dtype == DType::kBF16 || dtype == DType::kF8E4M3; }
+bool is_paired(DType dtype) {
+  return dtype == DType::kBF16 || dtype == DType::kF8E4M3;
+}
 
 // One output to its place in a panel: pairs [columns / 2][64][2], others [columns][64].
 template <typename T>
 void pack_output(const T* source, std::int64_t columns, bool paired, std::int64_t output,
                  T* panel) {
   for (std::int64_t column = 0; column < columns; ++column) {
-    const std::int64_t place = paired ? (column / 2 * kPanel + output) * 2 + column % 2
-                                      : column * kPanel + output;
+    const std::int64_t place =
+        paired ? (column / 2 * kPanel + output) * 2 + column % 2 : column * kPanel + output;
     panel[place] = source[column];
   }
 }
@@ -103,10 +105,10 @@ PackedMatrix::PackedMatrix(ThreadPool& pool, const std::string& name, const Host
   check_no_nan(name, gate);
   check_no_nan(name + " (up)", up);
   if (gate.values.dtype() != up.values.dtype() || gate.values.shape() != up.values.shape()) {
-    throw Error("ETAP_ERR_TENSOR", "tensor " + name + " and its up projection differ: " +
-                                       dtype_name(gate.values.dtype()) + " and " +
-                                       dtype_name(up.values.dtype()) +
-                                       "; both must be stored alike");
+    throw Error("ETAP_ERR_TENSOR",
+                "tensor " + name +
+                    " and its up projection differ: " + dtype_name(gate.values.dtype()) + " and " +
+                    dtype_name(up.values.dtype()) + "; both must be stored alike");
   }
   outputs_ = gate.values.dim(0);
   allocate(name, gate);
@@ -120,7 +122,7 @@ std::int64_t PackedMatrix::panel_width(std::int64_t index) const {
 PanelView PackedMatrix::panel(std::int64_t index) const {
   const float* scales = reinterpret_cast<const float*>(scales_.data());
   if (scales != nullptr) scales += index * scale_blocks_ * kPanel;
-  return {dtype_,   values_.data() + index * panel_bytes_, scales, columns_, first_scale_columns_,
+  return {dtype_, values_.data() + index * panel_bytes_, scales, columns_, first_scale_columns_,
           tiles_};
 }
 
@@ -128,8 +130,8 @@ void PackedMatrix::allocate(const std::string& name, const HostMatrix& matrix) {
   dtype_ = matrix.values.dtype();
   columns_ = matrix.values.dim(1);
   panel_count_ = (outputs_ + panel_width() - 1) / panel_width();
-  panel_bytes_ = round_up(columns_, kColumnAlign) * kPanel *
-                 static_cast<std::int64_t>(dtype_bytes(dtype_));
+  panel_bytes_ =
+      round_up(columns_, kColumnAlign) * kPanel * static_cast<std::int64_t>(dtype_bytes(dtype_));
   values_ = Memory(static_cast<std::size_t>(panel_count_ * panel_bytes_));
   if (matrix.scales.empty()) return;
   scale_blocks_ = matrix.scales.dim(1);

@@ -117,8 +117,7 @@ void Routing::group_by_expert(std::int64_t experts, std::int64_t row_count, std:
   for (std::int64_t row = 0; row < row_count; ++row) {
     for (std::int64_t i = 0; i < per_row; ++i) {
       const auto choice = static_cast<std::size_t>(row * per_row + i);
-      const auto pair =
-          static_cast<std::size_t>(next[static_cast<std::size_t>(chosen_[choice])]++);
+      const auto pair = static_cast<std::size_t>(next[static_cast<std::size_t>(chosen_[choice])]++);
       rows_[pair] = static_cast<std::int32_t>(row);
       weights_[pair] = chosen_weights_[choice];
     }

@@ -27,8 +27,8 @@ class Routing {
  private:
   void group_by_expert(std::int64_t experts, std::int64_t row_count, std::int64_t per_row);
 
-  std::vector<std::int32_t> chosen_;      // [rows, experts per token]
-  std::vector<float> chosen_weights_;     // likewise
+  std::vector<std::int32_t> chosen_;   // [rows, experts per token]
+  std::vector<float> chosen_weights_;  // likewise
   std::vector<std::int32_t> active_;
   std::vector<std::int64_t> first_pair_;  // [active experts + 1]
   std::vector<std::int32_t> rows_;

@@ -58,12 +58,10 @@ void expanded_attention(const AttentionShape& shape, std::span<const AttentionSe
     const std::int64_t context = segment.position + segment.count;
     const std::vector<const float*> keys = key_rows(cache, layer, segment, context);
     for (std::int64_t head = 0; head < shape.heads; ++head) {
-      const std::vector<float> key_nope =
-          project(keys, heads.key.data() + head * shape.nope * shape.latent, shape.nope,
-                  shape.latent);
-      const std::vector<float> values =
-          project(keys, heads.value.data() + head * shape.value * shape.latent, shape.value,
-                  shape.latent);
+      const std::vector<float> key_nope = project(
+          keys, heads.key.data() + head * shape.nope * shape.latent, shape.nope, shape.latent);
+      const std::vector<float> values = project(
+          keys, heads.value.data() + head * shape.value * shape.latent, shape.value, shape.latent);
       for (std::int64_t i = 0; i < segment.count; ++i) {
         const float* query = row_of(q, segment.row + i) + head * shape.query_width();
         std::vector<double> scores(static_cast<std::size_t>(segment.position + i + 1));
@@ -91,12 +89,11 @@ void latent_attention(const AttentionShape& shape, std::span<const AttentionSegm
     const std::vector<const float*> keys = key_rows(cache, layer, segment, context);
     for (std::int64_t i = 0; i < segment.count; ++i) {
       for (std::int64_t head = 0; head < shape.heads; ++head) {
-        const float* query =
-            row_of(q_latent, segment.packed_row + i) + head * shape.cache_width();
+        const float* query = row_of(q_latent, segment.packed_row + i) + head * shape.cache_width();
         std::vector<double> scores(static_cast<std::size_t>(segment.position + i + 1));
         for (std::size_t key = 0; key < scores.size(); ++key) {
-          scores[key] = dot(query, keys[key], shape.cache_width()) *
-                        static_cast<double>(shape.softmax_scale);
+          scores[key] =
+              dot(query, keys[key], shape.cache_width()) * static_cast<double>(shape.softmax_scale);
         }
         softmax(scores);
         const auto value = [&](std::size_t key) { return keys[key]; };

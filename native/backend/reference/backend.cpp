@@ -40,8 +40,8 @@ void normalize(const float* x, const std::vector<float>& weight, float epsilon, 
   const double mean_square = dot(x, x, count) / static_cast<double>(count);
   const double factor = 1.0 / std::sqrt(mean_square + static_cast<double>(epsilon));
   for (std::size_t i = 0; i < weight.size(); ++i) {
-    out[i] = static_cast<float>(static_cast<double>(x[i]) * factor *
-                                static_cast<double>(weight[i]));
+    out[i] =
+        static_cast<float>(static_cast<double>(x[i]) * factor * static_cast<double>(weight[i]));
   }
 }
 
@@ -199,15 +199,14 @@ class ReferenceBackend final : public Backend {
                                 static_cast<const FloatCache&>(cache), layer, o_latent);
   }
 
-  void project_values(const AttentionShape& shape, const TensorView& o_latent,
-                      const Weight& heads, const TensorView& out) override {
+  void project_values(const AttentionShape& shape, const TensorView& o_latent, const Weight& heads,
+                      const TensorView& out) override {
     const std::vector<float>& value = as<HeadsWeight>(heads).value;
     for_each_absorbed(shape, [&](std::int64_t row, std::int64_t packed, std::int64_t head) {
       for (std::int64_t i = 0; i < shape.value; ++i) {
-        row_of(out, row)[head * shape.value + i] =
-            static_cast<float>(dot(row_of(o_latent, packed) + head * shape.latent,
-                                   value.data() + (head * shape.value + i) * shape.latent,
-                                   shape.latent));
+        row_of(out, row)[head * shape.value + i] = static_cast<float>(
+            dot(row_of(o_latent, packed) + head * shape.latent,
+                value.data() + (head * shape.value + i) * shape.latent, shape.latent));
       }
     });
   }

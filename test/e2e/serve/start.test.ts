@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { CliProcess, ServedProcess } from '../../support/served-process.ts';
+import { CliProcess, ServedProcess, until } from '../../support/served-process.ts';
 
 const temporaryFolder = (): string => mkdtempSync(join(tmpdir(), 'etap-start-'));
 
@@ -38,11 +38,32 @@ describe('a start', () => {
   });
 });
 
+describe('a start without a model', () => {
+  const simulated = ['serve', '--executor', 'simulated', '--port', '0'];
+
+  async function servedModel(environment: Readonly<Record<string, string>>): Promise<string> {
+    const cli = new CliProcess(simulated, environment);
+    const settings = await until(() => /^ {2}model\.dir = .*$/m.exec(cli.stderr)?.[0]);
+    cli.signal('SIGKILL');
+    await cli.ended;
+    return settings;
+  }
+
+  it('serves the bundled demo model', async () => {
+    expect(await servedModel({})).toMatch(/models\/demo \(the bundled demo model\)$/);
+  });
+
+  it('serves the one that the environment names', async () => {
+    const named = await servedModel({ ETAP_MODEL_DIR: 'models/demo' });
+    expect(named).toContain('ETAP_MODEL_DIR');
+  });
+});
+
 describe('help and version', () => {
   it.each([[['--help']], [['help']], [[]]])('etap %s', async (args) => {
     const { code, stdout } = await run(args);
     expect(code).toBe(0);
-    expect(stdout).toContain('etap serve MODEL_DIR');
+    expect(stdout).toContain('etap serve [MODEL_DIR]');
   });
 
   it('etap serve --help lists every setting', async () => {
@@ -64,7 +85,6 @@ describe('a start that cannot be exits with 2 and one line', () => {
 
   it.each<[string, readonly string[], RegExp]>([
     ['an unknown command', ['sevre'], /ETAP_ERR_CONFIG: found command sevre.*did you mean serve/],
-    ['no model', ['serve'], /ETAP_ERR_CONFIG: model\.dir: no model was given/],
     ['two models', ['serve', 'a', 'b'], /ETAP_ERR_CONFIG: found arguments a b/],
     ['an unknown flag', ['serve', 'models/demo', '--prot', '1'], /did you mean --port\?/],
     ['a bad value', ['serve', 'models/demo', '--port', 'x'], /server\.port \(flag --port\)/],

@@ -222,9 +222,13 @@ void check_rows_alone(bool absorbed) {
   }
 }
 
-TEST("an expanded row has the same bits alone and in any batch") { check_rows_alone(false); }
+TEST("an expanded row has the same bits alone and in any batch") {
+  check_rows_alone(false);
+}
 
-TEST("an absorbed row has the same bits alone and in any batch") { check_rows_alone(true); }
+TEST("an absorbed row has the same bits alone and in any batch") {
+  check_rows_alone(true);
+}
 
 TEST("a step may hold expanded and absorbed rows") {
   const AttentionCase c{shape_of(4, 16, 16, 16, 32),

@@ -129,8 +129,7 @@ Floats chosen_expert(Backend& backend, const RoutingParams& params, const Floats
     weights.push_back(std::move(handles));
   }
   const WeightHandle experts = backend.bind_experts(std::move(weights));
-  const WeightHandle handle =
-      backend.upload_vector("bias", float_tensor(bias, {params.experts}));
+  const WeightHandle handle = backend.upload_vector("bias", float_tensor(bias, {params.experts}));
   const auto scores = backend.allocate(DType::kF32, rows, params.experts);
   const auto x = backend.allocate(backend.activation_dtype(), rows, 1);
   const auto out = backend.allocate(DType::kF32, rows, 1);

@@ -27,13 +27,14 @@ std::string name_of(const LinearCase& c, const std::string& isa) {
 // Panels, tails of rows, columns and outputs, scale blocks cut by a slice; and more columns than
 // are kept in a cache at once.
 const std::vector<LinearCase> kCases = {
-    {DType::kBF16, 64, 32, 1},      {DType::kBF16, 1, 2, 3},        {DType::kBF16, 100, 75, 17},
-    {DType::kBF16, 193, 160, 70},   {DType::kBF16, 130, 4300, 66},  {DType::kBF16, 33, 31, 5},
-    {DType::kF8E4M3, 64, 128, 1},   {DType::kF8E4M3, 48, 300, 16},  {DType::kF8E4M3, 65, 129, 33},
-    {DType::kF8E4M3, 64, 256, 100}, {DType::kF8E4M3, 96, 200, 7, 56},
-    {DType::kF8E4M3, 70, 90, 9, 64},
-    {DType::kF16, 80, 260, 6},      {DType::kF16, 17, 33, 20},      {DType::kF32, 64, 64, 2},
-    {DType::kF32, 7, 111, 40},
+    {DType::kBF16, 64, 32, 1},        {DType::kBF16, 1, 2, 3},
+    {DType::kBF16, 100, 75, 17},      {DType::kBF16, 193, 160, 70},
+    {DType::kBF16, 130, 4300, 66},    {DType::kBF16, 33, 31, 5},
+    {DType::kF8E4M3, 64, 128, 1},     {DType::kF8E4M3, 48, 300, 16},
+    {DType::kF8E4M3, 65, 129, 33},    {DType::kF8E4M3, 64, 256, 100},
+    {DType::kF8E4M3, 96, 200, 7, 56}, {DType::kF8E4M3, 70, 90, 9, 64},
+    {DType::kF16, 80, 260, 6},        {DType::kF16, 17, 33, 20},
+    {DType::kF32, 64, 64, 2},         {DType::kF32, 7, 111, 40},
 };
 
 Floats run_linear(Backend& backend, const HostMatrix& matrix, const Floats& x, std::int64_t rows,

@@ -85,7 +85,9 @@ Floats read_view(const TensorView& view) {
   return values;
 }
 
-std::unique_ptr<Backend> open_reference() { return create_backend("reference", {}); }
+std::unique_ptr<Backend> open_reference() {
+  return create_backend("reference", {});
+}
 
 std::unique_ptr<Backend> open_cpu(const std::string& isa, int threads) {
   BackendOptions options;

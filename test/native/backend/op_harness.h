@@ -40,13 +40,13 @@ void for_each_isa(const Body& body) {
 }
 
 // Fails, naming what was compared, unless relative_error <= bound.
-#define CHECK_CLOSE(actual, expected, bound, what)                                           \
-  do {                                                                                       \
-    const double error_found = ::etap::test::relative_error((actual), (expected));           \
-    if (!(error_found <= (bound))) {                                                         \
-      ::etap::test::fail(__FILE__, __LINE__,                                                 \
+#define CHECK_CLOSE(actual, expected, bound, what)                                               \
+  do {                                                                                           \
+    const double error_found = ::etap::test::relative_error((actual), (expected));               \
+    if (!(error_found <= (bound))) {                                                             \
+      ::etap::test::fail(__FILE__, __LINE__,                                                     \
                          std::string(what) + ": relative error " + std::to_string(error_found)); \
-    }                                                                                        \
+    }                                                                                            \
   } while (0)
 
 // A step whose rows the test describes; keeps everything a StepLayout points to.

@@ -62,8 +62,7 @@ TEST("NaN stays NaN where fp32 is narrowed") {
   Floats x(20, 1.0F);
   x[3] = nan;
   for_each_isa([&](const std::string& isa) {
-    for (const float value :
-         run_rmsnorm(*open_cpu(isa, 1), x, Floats(20, 1.0F), 1, DType::kBF16)) {
+    for (const float value : run_rmsnorm(*open_cpu(isa, 1), x, Floats(20, 1.0F), 1, DType::kBF16)) {
       CHECK(std::isnan(value));
     }
   });
@@ -81,8 +80,8 @@ TEST("embedding looks rows up in every stored type, and gives zero outside its s
     for (const std::int64_t row : {0, 3, -1, -1}) {
       for (std::int64_t i = 0; i < 21; ++i) {
         const auto place = static_cast<std::size_t>(row * 21 + i);
-        expected.push_back(
-            row < 0 ? 0.0F : load_float(dtype, table.values.data<std::byte>(), place));
+        expected.push_back(row < 0 ? 0.0F
+                                   : load_float(dtype, table.values.data<std::byte>(), place));
       }
     }
     for_each_isa([&](const std::string& isa) {

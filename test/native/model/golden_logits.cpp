@@ -120,8 +120,8 @@ Score score_prompt(ModelRunner& runner, const Prompt& prompt) {
       if (position < sequence.prompt_length) {
         const float* golden = prompt.logits.data() + position * vocab;
         for (std::int64_t i = 0; i < vocab; ++i) {
-          score.difference_max = std::max(
-              score.difference_max, std::abs(static_cast<double>(golden[i] - ours[i])));
+          score.difference_max =
+              std::max(score.difference_max, std::abs(static_cast<double>(golden[i] - ours[i])));
         }
         score.divergence_sum += divergence(golden, ours, vocab);
         score.argmax_equal += argmax(golden, vocab) == argmax(ours, vocab) ? 1 : 0;

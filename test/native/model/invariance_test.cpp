@@ -69,8 +69,7 @@ TEST("chunks of any size, across the end of the prompt too, give the same bits")
   for_each_model_and_isa([](const std::string& model, const std::string& isa) {
     ModelRunner runner(kGolden / model, cpu_options(isa, 2));
     Random random(1);
-    const RunnerSequence sequence =
-        random_sequence(random, runner.config().vocab_size, 150, 30, 1);
+    const RunnerSequence sequence = random_sequence(random, runner.config().vocab_size, 150, 30, 1);
     const std::vector<float> expected = runner.run(sequence, 1000);
     for (const std::int32_t chunk : {1, 7, 64, 100}) {
       check_same(runner.run(sequence, chunk), expected,
@@ -187,8 +186,7 @@ TEST("outside strict mode the logits stay close") {
   options.strict = false;
   ModelRunner loose(kGolden / "v2-direct-q-greedy-bf16", options);
   Random random(7);
-  const RunnerSequence sequence =
-      random_sequence(random, strict.config().vocab_size, 100, 10, 1);
+  const RunnerSequence sequence = random_sequence(random, strict.config().vocab_size, 100, 10, 1);
   const std::vector<float> expected = strict.run(sequence, 1000);
   const std::vector<float> rows = loose.run(sequence, 50);
   CHECK(rows != expected);

@@ -28,7 +28,9 @@ ModelConfig r1_config() {
   return config;
 }
 
-bool close(double a, double b) { return std::abs(a - b) <= 1e-6 * std::abs(b); }
+bool close(double a, double b) {
+  return std::abs(a - b) <= 1e-6 * std::abs(b);
+}
 
 TEST("plain frequencies are powers of theta") {
   const std::vector<float> frequencies = rope_frequencies(rope_config(8, 10000.0));

@@ -56,9 +56,8 @@ TEST("prompt tokens are expanded and generated ones absorbed, also within one ch
 }
 
 TEST("outside strict mode short prompt chunks are absorbed") {
-  const Batch batch{std::vector<std::int32_t>(180),
-                    {{0, 9, 9, kTable.data()}, {0, 171, 171, kTable.data()}},
-                    {}};
+  const Batch batch{
+      std::vector<std::int32_t>(180), {{0, 9, 9, kTable.data()}, {0, 171, 171, kTable.data()}}, {}};
   StepRows rows(false);
   const StepLayout& step = rows.build(batch.view());
   CHECK_EQ(text_of(step.absorbed), std::string("0/0+9@0 "));

@@ -27,7 +27,9 @@ ModelRunner::ModelRunner(const std::filesystem::path& folder, const RunnerOption
 
 ModelRunner::~ModelRunner() = default;
 
-std::string ModelRunner::description() const { return ranks_.front().backend->description(); }
+std::string ModelRunner::description() const {
+  return ranks_.front().backend->description();
+}
 
 std::int64_t ModelRunner::weight_bytes() const {
   return ranks_.front().transformer->weight_bytes();
@@ -80,8 +82,7 @@ std::vector<float> ModelRunner::run(const RunnerSequence& sequence, std::int32_t
   std::vector<float> logits;
   const auto count = static_cast<std::int32_t>(sequence.tokens.size());
   for (std::int32_t begin = 0; begin < count; begin += chunk_size) {
-    const std::vector<float> rows =
-        step({{&sequence, begin, std::min(begin + chunk_size, count)}});
+    const std::vector<float> rows = step({{&sequence, begin, std::min(begin + chunk_size, count)}});
     logits.insert(logits.end(), rows.begin(), rows.end());
   }
   return logits;

@@ -183,8 +183,7 @@ PreparedRows tile_rows(RowForm form, const RowSource& source, std::int64_t colum
   if (form != RowForm::kTiles) return word_rows(form, source, columns, scratch);
   if (scratch == nullptr) {
     const std::int64_t stride = source.stride * 2;
-    return {static_cast<const std::byte*>(source.base), stride, kTileRowBytes,
-            kRowGroup * stride};
+    return {static_cast<const std::byte*>(source.base), stride, kTileRowBytes, kRowGroup * stride};
   }
   return {static_cast<const std::byte*>(scratch), kTileRowBytes, kGroupStepBytes,
           round_up(columns, kStep) / kStep * kGroupStepBytes};

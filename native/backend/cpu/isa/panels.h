@@ -18,7 +18,9 @@ constexpr std::int64_t kStreamedRows = 64;
 constexpr std::int64_t kHalfBlock = 128;  // columns of an fp16 panel widened at a time
 constexpr std::int64_t kScaleColumns = 128;
 
-constexpr std::int64_t lesser(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
+constexpr std::int64_t lesser(std::int64_t a, std::int64_t b) {
+  return a < b ? a : b;
+}
 constexpr std::int64_t round_up(std::int64_t a, std::int64_t unit) {
   return (a + unit - 1) / unit * unit;
 }
@@ -128,10 +130,9 @@ void multiply_e4m3(const PreparedRows& x, std::int64_t first_row, std::int64_t r
   for_scale_blocks(panel, [&](std::int64_t block, std::int64_t begin, std::int64_t end) {
     const std::int64_t steps = (end - begin + 1) / 2;
     widen_e4m3<V>(values + begin * kPanel, 2 * steps, pairs);
-    multiply<V, PairStep>({row_words(x, first_row) + begin / 2 * PairStep::kWords,
-                           x.row_stride / 4, PairStep::kWords,
-                           reinterpret_cast<const std::byte*>(pairs), kPanel * 4, steps, sums,
-                           kPanel, Finish::kAddScaled, panel.scales + block * kPanel},
+    multiply<V, PairStep>({row_words(x, first_row) + begin / 2 * PairStep::kWords, x.row_stride / 4,
+                           PairStep::kWords, reinterpret_cast<const std::byte*>(pairs), kPanel * 4,
+                           steps, sums, kPanel, Finish::kAddScaled, panel.scales + block * kPanel},
                           rows, kPanel);
   });
 }
@@ -144,11 +145,11 @@ void multiply_bf16(const PreparedRows& x, std::int64_t first_row, std::int64_t r
   const auto* values = static_cast<const std::byte*>(panel.values);
   for (std::int64_t begin = 0; begin < panel.columns; begin += width) {
     const std::int64_t end = lesser(begin + width, panel.columns);
-    multiply<V, PairStep>({row_words(x, first_row) + begin / 2 * PairStep::kWords,
-                           x.row_stride / 4, PairStep::kWords, values + begin * kPanel * 2,
-                           kPanel * 4, (end - begin + 1) / 2, sums, kPanel,
-                           begin == 0 ? Finish::kStore : Finish::kAccumulate, nullptr},
-                          rows, kPanel);
+    multiply<V, PairStep>(
+        {row_words(x, first_row) + begin / 2 * PairStep::kWords, x.row_stride / 4, PairStep::kWords,
+         values + begin * kPanel * 2, kPanel * 4, (end - begin + 1) / 2, sums, kPanel,
+         begin == 0 ? Finish::kStore : Finish::kAccumulate, nullptr},
+        rows, kPanel);
   }
 }
 
@@ -168,10 +169,10 @@ void multiply_wide(const PreparedRows& x, std::int64_t first_row, std::int64_t r
       }
       vectors = static_cast<const std::byte*>(scratch);
     }
-    multiply<V, WideStep<V>>({row_words(x, first_row) + begin, x.row_stride / 4, 1, vectors,
-                              kPanel * 4, count, sums, kPanel,
-                              begin == 0 ? Finish::kStore : Finish::kAccumulate, nullptr},
-                             rows, kPanel);
+    multiply<V, WideStep<V>>(
+        {row_words(x, first_row) + begin, x.row_stride / 4, 1, vectors, kPanel * 4, count, sums,
+         kPanel, begin == 0 ? Finish::kStore : Finish::kAccumulate, nullptr},
+        rows, kPanel);
   }
 }
 

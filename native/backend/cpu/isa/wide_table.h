@@ -9,7 +9,9 @@
 namespace etap::cpu {
 namespace {
 
-inline RowForm wide_row_form(const PanelView&) { return RowForm::kWide; }
+inline RowForm wide_row_form(const PanelView&) {
+  return RowForm::kWide;
+}
 
 template <typename V>
 Kernels wide_table(const char* name) {

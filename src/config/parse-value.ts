@@ -12,8 +12,21 @@ export function parseText(
   source: string,
 ): SettingValue {
   const last = texts.at(-1) ?? '';
+  if (setting.secret && texts.some((text) => splitList(text).length === 0)) {
+    throw emptySecret(setting, source);
+  }
   const value = setting.kind === 'list' ? texts.flatMap(splitList) : textToValue(setting, last);
   return checkValue(setting, value, source);
+}
+
+/** An empty key is never meant: it comes from a variable that is not set, and would open the server. */
+function emptySecret(setting: Setting, source: string): EtapError {
+  return new EtapError(
+    'ETAP_ERR_CONFIG',
+    `${setting.path} (${source}): found an empty text, allowed is one key or more, separated by ` +
+      'commas; leave the setting out to serve without keys',
+    setting.path,
+  );
 }
 
 /** The value of a setting from a file, which has types of its own; sizes may be texts. */

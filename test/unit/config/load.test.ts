@@ -173,6 +173,14 @@ describe('errors name setting, source, found and allowed', () => {
     );
   });
 
+  it.each([
+    ['flag', { argv: ['--api-key', ''] }],
+    ['flag of commas', { argv: ['--api-key', ' , '] }],
+    ['variable of commas', { env: { ETAP_SERVER_API_KEYS: ',' } }],
+  ])('an empty key is refused, because it would open the server: %s', (_name, sources: Sources) => {
+    expect(() => load(sources)).toThrow(/server\.apiKeys .*found an empty text/);
+  });
+
   it('never shows a secret', () => {
     const file = 'server: {apiKeys: [sk-123, 4]}';
     expect(() => load({ file })).toThrow(/found a value that is not shown/);

@@ -93,7 +93,7 @@ function peakBlocksOf(ascending: Float64Array): number {
     const tokens = ownTokens + remaining * count;
     // Each sequence may leave all but one slot of its last block empty.
     const blocks = Math.floor((tokens + (BLOCK_SIZE - 1) * count) / BLOCK_SIZE);
-    if (blocks > peakBlocks) peakBlocks = blocks;
+    peakBlocks = Math.max(peakBlocks, blocks);
   }
   return peakBlocks;
 }

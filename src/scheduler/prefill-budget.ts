@@ -8,7 +8,7 @@ import type { SchedulerConfig } from './config.ts';
 import type { CostModel, StepLoad } from './cost-model.ts';
 import type { Sequence } from './sequence.ts';
 
-/** Part of a step's budget that one kind of prefill may use. */
+/** Part of a step's budget that prompts computed whole may use: all, or half beside others. */
 export type BudgetShare = 0 | 0.5 | 1;
 
 export class PrefillBudget {
@@ -32,18 +32,30 @@ export class PrefillBudget {
     this.#timeMs = fixed === null ? targetMs - costModel.predictMs(decodeLoad) : 0;
   }
 
-  /** How many of `wanted` tokens after `context` tokens fit into `share` of the budget. */
+  /** How many of `wanted` tokens after `context` tokens still fit into `share` of the budget. */
   tokensFor(context: number, wanted: number, share: BudgetShare): number {
-    const min = shareOf(this.#tokensMin, share) - this.#spentTokens;
-    const max = shareOf(this.#tokensMax, share) - this.#spentTokens;
-    const timed = this.#tokensWithin(this.#timeMs * share - this.#spentMs, context);
-    return Math.max(0, Math.min(wanted, max, Math.max(min, timed)));
+    const left = this.#limit(context, share, this.#spentMs, this.#spentTokens);
+    return Math.max(0, Math.min(wanted, left));
+  }
+
+  /** How many tokens after `context` tokens `share` of an untouched budget holds. */
+  capacity(context: number, share: BudgetShare): number {
+    return this.#limit(context, share, 0, 0);
   }
 
   spend(context: number, tokens: number): void {
     this.#spentTokens += tokens;
     const { perTokenMs, perPairMs } = this.#costModel;
     this.#spentMs += perTokenMs * tokens + perPairMs * prefillPairs(context, tokens);
+  }
+
+  #limit(context: number, share: BudgetShare, spentMs: number, spentTokens: number): number {
+    const min = shareOf(this.#tokensMin, share) - spentTokens;
+    const max = shareOf(this.#tokensMax, share) - spentTokens;
+    return Math.min(
+      max,
+      Math.max(min, this.#tokensWithin(this.#timeMs * share - spentMs, context)),
+    );
   }
 
   /** Largest n with perToken * n + perPair * n * (context + n / 2) <= timeMs. */

@@ -1,5 +1,6 @@
 /** Finds KV blocks for the planned rows of a step, and takes them from lower ranks if need be. */
 import { BLOCK_SIZE, blocksFor, type KvCache } from '../kv/index.ts';
+import { assertThat } from './assert.ts';
 import { chooseVictim } from './preemption.ts';
 import { chunkTokens } from './prefill-budget.ts';
 import type { RunningSet } from './running-set.ts';
@@ -43,7 +44,7 @@ export class Reservation {
   /** The budget went to rows that found no blocks: then the first rank takes a block's worth. */
   #forceFirst(first: Sequence): void {
     first.planned = chunkTokens(first, BLOCK_SIZE);
-    if (!this.#reserve(first, 0)) throw new Error('The first rank found no block.');
+    assertThat(this.#reserve(first, 0), 'The first rank found no block.');
   }
 
   /** Shortens the row to the blocks there are, or makes room; false when it has to be given up. */

@@ -36,15 +36,24 @@ export function loadOf(plan: StepPlan): StepLoad {
   return { newTokens, decodeContext, prefillPairs: pairs };
 }
 
+/** Shares of the prefill budget for prompts that can be computed whole within one step. */
+export type WholeShares = {
+  /** In this step. */
+  readonly now: BudgetShare;
+  /** In the next step in which they have a share. */
+  readonly later: BudgetShare;
+};
+
 /**
- * Share of the budget for prompts that are computed whole: half of it beside a partial prefill, and
- * where half is less than a block the two kinds take turns.
+ * Prompts that are computed whole have half of the budget beside a partial prefill; where half is
+ * less than a block, the two kinds take turns.
  */
-export function wholeShare(partials: readonly Sequence[], budget: PrefillBudget): BudgetShare {
-  if (partials.length === 0) return 1;
+export function wholeShares(partials: readonly Sequence[], budget: PrefillBudget): WholeShares {
+  if (partials.length === 0) return { now: 1, later: 1 };
   const context = Math.max(...partials.map((sequence) => sequence.committed));
-  if (budget.tokensFor(context, 2 * BLOCK_SIZE, 1) >= 2 * BLOCK_SIZE) return 0.5;
-  return partials.some((sequence) => sequence.stepsSinceChunk === 0) ? 1 : 0;
+  if (budget.capacity(context, 1) >= 2 * BLOCK_SIZE) return { now: 0.5, later: 0.5 };
+  const served = partials.some((sequence) => sequence.stepsSinceChunk === 0);
+  return { now: served ? 1 : 0, later: 1 };
 }
 
 /** Shares what is left of the budget out to the prefills that have no tokens planned yet. */

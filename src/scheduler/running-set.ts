@@ -68,6 +68,7 @@ export class RunningSet {
     this.#sequences.splice(this.#sequences.indexOf(sequence), 1);
     this.#kv.release(sequence.table);
     if (sequence.announced) this.#releasedSlots.push(sequence.slot);
+    else this.#started = this.#started.filter((one) => one !== sequence);
     this.#freeSlots.push(sequence.slot);
     sequence.slot = -1;
     sequence.committed = 0;
@@ -84,7 +85,7 @@ export class RunningSet {
 
   /** Sequences started since the last call that still run: the executor must be told of them. */
   takeStarted(): readonly Sequence[] {
-    const started = this.#started.filter((one) => one.status === 'running' && !one.announced);
+    const started = this.#started;
     for (const sequence of started) sequence.announced = true;
     this.#started = [];
     return started;

@@ -4,28 +4,19 @@
  */
 import { EtapError } from '../errors.ts';
 import { BLOCK_SIZE, KvCache } from '../kv/index.ts';
-import { Admission } from './admission.ts';
+import { assertThat } from './assert.ts';
 import type { SchedulerConfig } from './config.ts';
 import { CostModel } from './cost-model.ts';
 import { type Counters, type SchedulerStats, zeroCounters } from './counters.ts';
 import { type Ending, endingAfterToken, finishRecord } from './finish.ts';
 import { LengthEstimate } from './length-estimate.ts';
-import { PrefillBudget } from './prefill-budget.ts';
 import { refusalOf } from './refusal.ts';
-import { decodeBlocksNeeded, Reservation } from './reservation.ts';
-import { admissionOf, decodeLoad, loadOf, planPrefills, rowOf, wholeShare } from './rows.ts';
+import { loadOf } from './rows.ts';
 import { RunningSet } from './running-set.ts';
 import { Sequence, type SequenceSpec } from './sequence.ts';
 import { Parking, shareableTokens } from './shared-prefix.ts';
-import { Starter } from './starter.ts';
-import type {
-  BlockedReason,
-  Finish,
-  FirstStep,
-  StepEffects,
-  StepOutcome,
-  StepPlan,
-} from './step-plan.ts';
+import { type MadeStep, StepMaker } from './step-maker.ts';
+import type { Finish, StepEffects, StepOutcome, StepPlan } from './step-plan.ts';
 import { WaitingQueue } from './waiting-queue.ts';
 
 const NO_SLOTS: ReadonlySet<number> = new Set();
@@ -50,19 +41,14 @@ export class Scheduler {
   readonly #waiting: WaitingQueue;
   readonly #parking: Parking;
   readonly #running: RunningSet;
-  readonly #starter: Starter;
-  readonly #reservation: Reservation;
+  readonly #maker: StepMaker;
   readonly #open = new Map<number, Sequence>();
   readonly #counters: Counters = zeroCounters();
   readonly #emitted: Int32Array; // [maxSequences, 2] (sequence id, token id) of one step
   readonly #emittedRows: Int32Array; // [maxSequences]
   #finishes: Finish[] = [];
-  #inFlight: { readonly plan: StepPlan; readonly sequences: readonly Sequence[] } | null = null;
-  #stepPrefillTokens = 0;
-  #stepDecodeTokens = 0;
-  #blockedReason: BlockedReason = 'none';
+  #inFlight: MadeStep | null = null;
   #arrivalCount = 0;
-  #planCount = 0;
   #nowMs = 0;
 
   constructor(config: SchedulerConfig) {
@@ -80,17 +66,15 @@ export class Scheduler {
     this.#parking = new Parking(config.sharedPrefixWaitMsMax);
     this.#emitted = new Int32Array(config.maxSequences * 2);
     this.#emittedRows = new Int32Array(config.maxSequences);
-    const preempt = (victim: Sequence) => this.#preempt(victim);
-    this.#reservation = new Reservation(kv, this.#running, preempt);
-    this.#starter = new Starter({
+    this.#maker = new StepMaker({
       config,
       kv,
+      costModel: this.#costModel,
+      lengths: this.#lengths,
       waiting: this.#waiting,
+      parking: this.#parking,
       running: this.#running,
-      admission: new Admission({ kv, running: this.#running, lengths: this.#lengths, config }),
-      preempt,
-      park: (sequence, leader) => this.#parking.park(sequence, leader, this.#nowMs),
-      onStart: (sequence, queriedTokens) => this.#countMatch(sequence, queriedTokens),
+      counters: this.#counters,
     });
   }
 
@@ -164,15 +148,11 @@ export class Scheduler {
   /** Plans the next step; unless it has no rows, its outcome must be applied before the next call. */
   schedule(nowMs: number): StepPlan {
     if (this.#inFlight !== null) throw new Error('The step in flight was not applied yet.');
-    const now = this.#advance(nowMs);
-    for (const sequence of this.#parking.takeReady(now)) this.#return(sequence);
-    const { sequences } = this.#running;
-    for (const sequence of sequences) sequence.planned = sequence.isDecoding ? 1 : 0;
-    const budget = new PrefillBudget(this.config, this.#costModel, decodeLoad(sequences));
-    this.#blockedReason = this.#startWaiting(budget);
-    planPrefills(sequences, budget, now);
-    if (this.#reservation.run()) this.#blockedReason = 'blocks';
-    return this.#handOut(now);
+    const made = this.#maker.make(this.#advance(nowMs));
+    const stuckCount = made.sequences.length === 0 ? this.#open.size : 0;
+    assertThat(stuckCount === 0, `${stuckCount} sequences are open, but none gets on.`);
+    if (made.sequences.length > 0) this.#inFlight = made;
+    return made.plan;
   }
 
   /**
@@ -225,10 +205,8 @@ export class Scheduler {
       blocksFree: pool.freeCount,
       blocksCached: this.#kv.cachedCount,
       blocksUsed: pool.usedCount,
-      stepPrefillTokens: this.#stepPrefillTokens,
-      stepDecodeTokens: this.#stepDecodeTokens,
+      ...this.#maker.figures,
       oldestWaitMs: this.#nowMs - oldestMs,
-      blockedReason: this.#blockedReason,
     };
   }
 
@@ -248,64 +226,8 @@ export class Scheduler {
     return this.#nowMs;
   }
 
-  #startWaiting(budget: PrefillBudget): BlockedReason {
-    if (this.#waiting.length === 0) return 'none';
-    const { sequences } = this.#running;
-    // Blocks are short already: whoever is started now would be preempted next.
-    if (decodeBlocksNeeded(sequences) > this.#kv.pool.freeCount) return 'blocks';
-    const partials = sequences.filter((sequence) => !sequence.isDecoding);
-    return this.#starter.run({
-      prefill: budget,
-      wholeShare: wholeShare(partials, budget),
-      partialsLeft: Math.max(0, this.config.partialPrefillsMax - partials.length),
-    });
-  }
-
-  /** Turns what is planned for each running sequence into the plan that the executor gets. */
-  #handOut(nowMs: number): StepPlan {
-    const planned = this.#running.sequences.filter((sequence) => sequence.planned > 0);
-    const decodes = planned.filter((sequence) => sequence.isDecoding);
-    const prefills = planned.filter((sequence) => !sequence.isDecoding);
-    const sequences = [...decodes, ...prefills];
-    const plan: StepPlan = {
-      stepIndex: this.#planCount++,
-      releases: this.#running.takeReleases(),
-      admissions: this.#running.takeStarted().map(admissionOf),
-      firstSteps: this.#takeFirstSteps(sequences, nowMs),
-      rows: sequences.map(rowOf),
-      decodeTokenCount: decodes.length,
-      prefillTokenCount: prefills.reduce((sum, sequence) => sum + sequence.planned, 0),
-    };
-    if (sequences.length === 0 && this.#open.size > 0) {
-      throw new Error(`${this.#open.size} sequences are open, but none gets on.`);
-    }
-    this.#stepDecodeTokens = plan.decodeTokenCount;
-    this.#stepPrefillTokens = plan.prefillTokenCount;
-    for (const sequence of this.#running.sequences) {
-      if (!sequence.isDecoding) sequence.stepsSinceChunk++;
-    }
-    for (const sequence of sequences) {
-      sequence.allocated = sequence.committed + sequence.planned;
-      sequence.publishedBlocks = sequence.table.length;
-      sequence.stepsSinceChunk = 0;
-      sequence.inFlight = true;
-    }
-    if (sequences.length > 0) this.#inFlight = { plan, sequences };
-    return plan;
-  }
-
-  #takeFirstSteps(sequences: readonly Sequence[], nowMs: number): readonly FirstStep[] {
-    const first = sequences.filter((sequence) => sequence.firstScheduledMs < 0);
-    for (const sequence of first) sequence.firstScheduledMs = nowMs;
-    return first.map(({ id, arrivalMs, cachedTokenCount }) => ({
-      id,
-      queuedMs: nowMs - arrivalMs,
-      cachedTokenCount,
-    }));
-  }
-
   /** The step in flight has come back, or never will. */
-  #land(): { readonly plan: StepPlan; readonly sequences: readonly Sequence[] } {
+  #land(): MadeStep {
     const landed = this.#inFlight;
     if (landed === null) throw new Error('No step is in flight.');
     this.#inFlight = null;
@@ -354,42 +276,16 @@ export class Scheduler {
     if (ending.reason === 'stop' || ending.reason === 'length') {
       this.#lengths.observe(sequence.completionTokenCount);
     }
-    if (sequence.slot >= 0 && !sequence.inFlight) this.#stop(sequence);
+    if (sequence.slot >= 0 && !sequence.inFlight) this.#maker.stop(sequence);
   }
 
   /** Sequences that ended while their row was in flight give their blocks back now. */
   #stopFinished(): void {
     for (const sequence of [...this.#running.sequences]) {
-      if (sequence.status === 'finished') this.#stop(sequence);
+      if (sequence.status === 'finished') this.#maker.stop(sequence);
     }
-    const { usedCount } = this.#kv.pool;
-    if (this.#running.sequences.length === 0 && usedCount > 0) {
-      throw new Error(`${usedCount} KV blocks are held although no sequence runs.`);
-    }
-  }
-
-  #stop(sequence: Sequence): void {
-    this.#running.stop(sequence);
-    this.#starter.retry();
-  }
-
-  #preempt(victim: Sequence): void {
-    this.#stop(victim);
-    victim.preemptionCount++;
-    this.#counters.preemptionCount++;
-    this.#return(victim);
-  }
-
-  #return(sequence: Sequence): void {
-    sequence.status = 'waiting';
-    this.#waiting.pushReturned(sequence);
-  }
-
-  #countMatch(sequence: Sequence, queriedTokens: number): void {
-    this.#counters.prefixQueriedTokens += queriedTokens;
-    this.#counters.prefixHitTokens += sequence.committed;
-    // A preempted sequence finds its own blocks again: only the first start tells of the cache.
-    if (sequence.preemptionCount === 0) sequence.cachedTokenCount = sequence.committed;
+    const leakedCount = this.#running.sequences.length === 0 ? this.#kv.pool.usedCount : 0;
+    assertThat(leakedCount === 0, `${leakedCount} KV blocks are held although no sequence runs.`);
   }
 
   #countTokens(sequence: Sequence, before: number, decoding: boolean): void {

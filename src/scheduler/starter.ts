@@ -6,23 +6,27 @@ import { BLOCK_SIZE, type KvCache, type PrefixMatch } from '../kv/index.ts';
 import type { Admission } from './admission.ts';
 import type { SchedulerConfig } from './config.ts';
 import { chooseVictim } from './preemption.ts';
-import type { BudgetShare, PrefillBudget } from './prefill-budget.ts';
+import type { PrefillBudget } from './prefill-budget.ts';
+import type { WholeShares } from './rows.ts';
 import type { RunningSet } from './running-set.ts';
 import type { Sequence } from './sequence.ts';
-import { findLeader, type Leader, matchLimit } from './shared-prefix.ts';
+import { findLeader, matchLimit, type Parking } from './shared-prefix.ts';
 import type { BlockedReason } from './step-plan.ts';
 import type { WaitingQueue } from './waiting-queue.ts';
 
 /** A head that did not fit is tried again after this many steps, even if nothing was given back. */
 const RETRY_STEPS = 16;
 
+/** What becomes of a candidate's prompt in this step. */
+type Extent = 'whole' | 'part' | 'partial' | 'budget';
+
 type Verdict = 'started' | 'parked' | 'partial' | Exclude<BlockedReason, 'none'>;
 
 /** What the starter may use in one step. */
 export type StartBudget = {
+  readonly nowMs: number;
   readonly prefill: PrefillBudget;
-  /** Part of the prefill budget for prompts that can be computed whole in this step. */
-  readonly wholeShare: BudgetShare;
+  readonly wholeShares: WholeShares;
   /** Further prompts that may be left partly computed. */
   partialsLeft: number;
 };
@@ -33,8 +37,8 @@ export type StarterParts = {
   readonly waiting: WaitingQueue;
   readonly running: RunningSet;
   readonly admission: Admission;
+  readonly parking: Parking;
   readonly preempt: (victim: Sequence) => void;
-  readonly park: (sequence: Sequence, leader: Leader) => void;
   readonly onStart: (sequence: Sequence, queriedTokens: number) => void;
 };
 
@@ -82,22 +86,18 @@ export class Starter {
     const { config, running, waiting } = this.#parts;
     const match = this.#match(candidate);
     const matchedTokens = match.blocks.length * BLOCK_SIZE;
-    if (this.#parkBehindLeader(candidate, matchedTokens)) return 'parked';
+    if (this.#parkBehindLeader(candidate, matchedTokens, budget.nowMs)) return 'parked';
 
     const remaining = candidate.tokenCount - matchedTokens;
-    const whole = this.#fitsWhole(candidate, matchedTokens, budget);
-    if (!whole) {
-      if (budget.partialsLeft === 0) return 'partial';
-      const first = Math.min(remaining, BLOCK_SIZE);
-      if (budget.prefill.tokensFor(matchedTokens, first, 1) < first) return 'budget';
-    }
+    const extent = this.#extent(candidate, matchedTokens, budget);
+    if (extent !== 'whole' && extent !== 'part') return extent;
     const blocked = this.#makeRoom(candidate, match, mayPreempt);
     if (blocked !== 'none') return blocked;
 
     waiting.take(candidate);
     running.start(candidate, match);
     this.#parts.onStart(candidate, matchLimit(candidate, config.strict));
-    if (whole) {
+    if (extent === 'whole') {
       candidate.planned = remaining;
       budget.prefill.spend(matchedTokens, remaining);
     } else {
@@ -112,8 +112,8 @@ export class Starter {
   }
 
   /** A sequence is parked once at most, so that it cannot be led on from neighbour to neighbour. */
-  #parkBehindLeader(candidate: Sequence, matchedTokens: number): boolean {
-    const { config, running, waiting, park } = this.#parts;
+  #parkBehindLeader(candidate: Sequence, matchedTokens: number, nowMs: number): boolean {
+    const { config, running, waiting, parking } = this.#parts;
     if (!config.prefixCache || candidate.leader !== null) return false;
     const leader = findLeader({
       candidate,
@@ -123,16 +123,25 @@ export class Starter {
     });
     if (leader === null) return false;
     waiting.take(candidate);
-    park(candidate, leader);
+    parking.park(candidate, leader, nowMs);
     return true;
   }
 
-  #fitsWhole(candidate: Sequence, matchedTokens: number, budget: StartBudget): boolean {
+  /** Whether a prompt is computed whole or begun in this step, or what it has to wait for. */
+  #extent(candidate: Sequence, matchedTokens: number, budget: StartBudget): Extent {
+    const { prefill, wholeShares, partialsLeft } = budget;
     const remaining = candidate.tokenCount - matchedTokens;
-    const hasGenerated = candidate.completionTokenCount > 0;
     // Generated tokens that are computed again take a row of their own, after the prompt's.
-    if (hasGenerated && matchedTokens < candidate.promptTokenCount) return false;
-    return budget.prefill.tokensFor(matchedTokens, remaining, budget.wholeShare) >= remaining;
+    const oneRow =
+      candidate.completionTokenCount === 0 || matchedTokens >= candidate.promptTokenCount;
+    if (oneRow) {
+      if (prefill.tokensFor(matchedTokens, remaining, wholeShares.now) >= remaining) return 'whole';
+      // It will fit as a whole next time; begun now, it would keep those begun before waiting.
+      if (prefill.capacity(matchedTokens, wholeShares.later) >= remaining) return 'budget';
+    }
+    if (partialsLeft === 0) return 'partial';
+    const first = Math.min(remaining, BLOCK_SIZE);
+    return prefill.tokensFor(matchedTokens, first, 1) < first ? 'budget' : 'part';
   }
 
   /** Sees to it that slot and blocks are there, if need be by preempting lower priorities. */

@@ -19,8 +19,9 @@ type Tenant = {
 type PriorityClass = {
   readonly returned: SequenceList;
   readonly tenants: Map<string, Tenant>;
-  /** Tenants with new sequences, in the order in which they take turns. */
+  /** Tenants that have new sequences, in the order in which they take turns. */
   readonly ring: Tenant[];
+  /** Whose turn it is; -1 while it is nobody's. */
   turn: number;
 };
 
@@ -38,7 +39,7 @@ export class WaitingQueue {
       returned: new SequenceList(),
       tenants: new Map<string, Tenant>(),
       ring: [],
-      turn: 0,
+      turn: -1,
     }));
   }
 
@@ -75,8 +76,9 @@ export class WaitingQueue {
   /** Others of the class of `head` that may be started while `head` is held up, in fair order. */
   *overtakers(head: Sequence): Generator<Sequence> {
     const group = this.#classOf(head);
-    const turns = group.ring.map((_, i) => group.ring[(group.turn + i) % group.ring.length]);
-    const lists = [group.returned, ...turns.map((tenant) => (tenant as Tenant).sequences)];
+    const turn = Math.max(group.turn, 0);
+    const turns = [...group.ring.slice(turn), ...group.ring.slice(0, turn)];
+    const lists = [group.returned, ...turns.map((tenant) => tenant.sequences)];
     let seen = 0;
     for (const list of lists) {
       for (let sequence = list.head; sequence !== null; ) {
@@ -119,7 +121,7 @@ export class WaitingQueue {
     for (const group of this.#classes) {
       oldestMs = Math.min(oldestMs, group.returned.head?.arrivalMs ?? oldestMs);
       for (const tenant of group.ring) {
-        oldestMs = Math.min(oldestMs, tenant.sequences.head?.arrivalMs ?? oldestMs);
+        oldestMs = Math.min(oldestMs, (tenant.sequences.head as Sequence).arrivalMs);
       }
     }
     return oldestMs;
@@ -127,19 +129,22 @@ export class WaitingQueue {
 
   /** Deficit round robin, with the rounds in which nobody could start passed over in one go. */
   #nextOfRing(group: PriorityClass): Sequence {
-    let turn = group.turn;
-    let rounds = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < group.ring.length; i++) {
-      const index = (group.turn + i) % group.ring.length;
-      const needed = this.#roundsNeeded(group.ring[index] as Tenant);
-      if (needed < rounds) {
+    const { ring } = group;
+    const current = ring[group.turn];
+    if (current === undefined || this.#roundsNeeded(current) > 0) {
+      let turn = 0;
+      let rounds = Number.POSITIVE_INFINITY;
+      for (let i = 1; i <= ring.length; i++) {
+        const index = (group.turn + i) % ring.length;
+        const needed = this.#roundsNeeded(ring[index] as Tenant);
+        if (needed >= rounds) continue;
         rounds = needed;
         turn = index;
       }
+      for (const tenant of ring) tenant.deficitTokens += rounds * this.#quantumTokens;
+      group.turn = turn;
     }
-    for (const tenant of group.ring) tenant.deficitTokens += rounds * this.#quantumTokens;
-    group.turn = turn;
-    return (group.ring[turn] as Tenant).sequences.head as Sequence;
+    return (ring[group.turn] as Tenant).sequences.head as Sequence;
   }
 
   #roundsNeeded(tenant: Tenant): number {
@@ -151,14 +156,14 @@ export class WaitingQueue {
     const index = group.ring.indexOf(tenant);
     group.ring.splice(index, 1);
     group.tenants.delete(tenant.name);
-    if (index < group.turn) group.turn--;
-    if (group.turn >= group.ring.length) group.turn = 0;
+    if (index <= group.turn) group.turn--;
   }
 
   /** The tenant in whose list a sequence waits, or null when it waits among the returned. */
   #tenantOf(sequence: Sequence): Tenant | null {
     const tenant = this.#classOf(sequence).tenants.get(sequence.spec.tenant);
-    return tenant !== undefined && sequence.list === tenant.sequences ? tenant : null;
+    if (tenant === undefined || tenant.sequences !== sequence.list) return null;
+    return tenant;
   }
 
   #classOf(sequence: Sequence): PriorityClass {

@@ -28,7 +28,7 @@ export const MUTANTS: readonly Mutant[] = [
   bug(
     'a sequence aborted in flight keeps its blocks',
     'scheduler/scheduler',
-    "if (sequence.status === 'finished')\n                this.#stop(sequence);",
+    "if (sequence.status === 'finished')\n                this.#maker.stop(sequence);",
     '',
   ),
   bug(

@@ -1,8 +1,8 @@
 /** Plants each bug of mutants.ts in a copy of the compiled code and looks whether it is found. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { MUTANTS, type Mutant } from './mutants.ts';
 
 export type Finding = {
@@ -23,7 +23,6 @@ function withMutant<T>(compiled: string, mutant: Mutant, work: (folder: string) 
   const folder = mkdtempSync(join(tmpdir(), 'etap-mutant-'));
   try {
     cpSync(compiled, folder, { recursive: true });
-    symlinkSync(resolve('node_modules'), join(folder, 'node_modules'));
     writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
     plant(join(folder, 'src', mutant.file), mutant);
     return work(folder);

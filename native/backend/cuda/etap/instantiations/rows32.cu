@@ -1,0 +1,11 @@
+#include "backend/cuda/etap/instances.h"
+#include "backend/cuda/etap/launch.cuh"
+
+namespace etap::cuda {
+
+const DecodeLauncher& decode_rows32(DType dtype) {
+  return dtype == DType::kBF16 ? DecodeInstance<__nv_bfloat16, 32, 1>::launcher
+                               : DecodeInstance<__half, 32, 1>::launcher;
+}
+
+}  // namespace etap::cuda

@@ -268,10 +268,10 @@ __device__ __forceinline__ void mask_scores(const DecodeKernelParams& params, co
 #pragma unroll
   for (int i = 0; i < Traits::kFragment; ++i) {
     const int row = row_begin<Traits>(item) + fragment_column(lane_index(), i);
-    // The last token of the step sees the whole context; padding rows count as its rows.
-    const int tokens_after = max(params.query_length - 1 - row / params.heads, 0);
     const int key = key_begin + fragment_row(warp_in_group(), lane_index(), i);
-    if (key >= item.context_length - tokens_after) scores[i] = kNegativeInfinity;
+    if (key >= visible_keys(item.context_length, params.query_length, row / params.heads)) {
+      scores[i] = kNegativeInfinity;
+    }
   }
 }
 
@@ -308,12 +308,7 @@ template <typename Traits>
 __device__ __forceinline__ void store_weights(std::uint32_t weights,
                                               const float (&scores)[Traits::kFragment]) {
   using T = typename Traits::Element;
-  const int lane = lane_index();
-  // Lane 8 m + r addresses row r of matrix m; matrices run over the two 8-key halves of the warp's
-  // 16 keys, then over groups of 8 query rows.
-  const int key_unit = warp_in_group() * 2 + (lane >> 3 & 1);
-  const int row = (lane >> 4) * 8 + (lane & 7);
-  const std::uint32_t address = weights + chunk_byte(row, key_unit * 8);
+  const std::uint32_t address = weights + weight_store_byte(warp_in_group(), lane_index());
 #pragma unroll
   for (int j = 0; j + 1 < Traits::kRows / 8; j += 2) {
     sm90::stmatrix_transposed_x4(address + j * kSwizzleAtomBytes,
@@ -324,8 +319,8 @@ __device__ __forceinline__ void store_weights(std::uint32_t weights,
   }
   if constexpr (Traits::kRows / 8 % 2 == 1) {
     constexpr int j = Traits::kRows / 8 - 1;
-    // Lanes 16..31 give no address here; theirs would point past the last rows.
-    sm90::stmatrix_transposed_x2(weights + chunk_byte(j * 8 + (lane & 7), key_unit * 8),
+    // Only lanes 0..15 give an address here.
+    sm90::stmatrix_transposed_x2(address + j * kSwizzleAtomBytes,
                                  sm90::pack<T>(scores[4 * j], scores[4 * j + 1]),
                                  sm90::pack<T>(scores[4 * j + 2], scores[4 * j + 3]));
   }

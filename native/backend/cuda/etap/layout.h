@@ -70,10 +70,27 @@ ETAP_HOST_DEVICE constexpr int thread_column(int lane, int c) {
   return (c >> 1) * 8 + lane % 4 * 2 + (c & 1);
 }
 
+// Where lane `lane` of a warp points stmatrix when the warp stores its 16 keys of P^T for query rows
+// 0..15: lane 8 m + r addresses row r of matrix m, and matrices run over the two halves of the 16
+// keys, then over groups of 8 query rows. Byte from the start of P^T; one 128-byte row of 64 keys
+// per query row. Later groups of 16 query rows follow at twice the swizzle atom.
+ETAP_HOST_DEVICE constexpr std::uint32_t weight_store_byte(int warp_in_group, int lane) {
+  const int row = (lane >> 4) * 8 + (lane & 7);
+  const int key = warp_in_group * 16 + (lane >> 3 & 1) * 8;
+  return chunk_byte(row, key);
+}
+
 // Column of the latent row at which chunk `chunk` of a tile begins. The rotary chunk comes first: it
 // is free again right after S^T, while the latent ones stay until O^T has used them.
 ETAP_HOST_DEVICE constexpr int chunk_column(int chunk) {
   return chunk == 0 ? kLatentDim : (chunk - 1) * kChunkColumns;
+}
+
+// Keys of a context that the step's query token `token` attends to: the last token sees all, each
+// one before it one less. Padding rows, whose token is query_length or more, count as the last's.
+ETAP_HOST_DEVICE constexpr int visible_keys(int context_length, int query_length, int token) {
+  const int tokens_after = query_length - 1 - token;
+  return tokens_after > 0 ? context_length - tokens_after : context_length;
 }
 
 }  // namespace etap::cuda

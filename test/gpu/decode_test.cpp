@@ -287,13 +287,16 @@ TEST("plan: the device's plan is the host's") {
   }
 }
 
+// The bound is the published figure of the ETAP paper for fp16; its scale is that of its test,
+// 576^-0.5. The error is that of rounding the result to 16 bits, whatever the kernel.
 TEST("accuracy: RMSE on both distributions, printed") {
   for (const DType dtype : {DType::kBF16, DType::kF16}) {
     for (const Distribution distribution : {Distribution::kNormal, Distribution::kOutliers}) {
       for (const int length : {1024, 8192, 65536}) {
         const ErrorFigures figures = check_case({.shape = {dtype, 16, 1},
                                                  .context_lengths = {length, length},
-                                                 .distribution = distribution});
+                                                 .distribution = distribution,
+                                                 .softmax_scale = 1.0f / 24});
         std::printf("  %s %s %d tokens: rmse %.3g relative %.3g lse %.2g\n", dtype_name(dtype),
                     distribution == Distribution::kNormal ? "normal" : "outliers", length,
                     figures.rmse, figures.relative, figures.lse_max);

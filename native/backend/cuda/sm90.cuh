@@ -11,18 +11,13 @@
 
 namespace etap::sm90 {
 
-// A wait on an mbarrier that lasts longer than this is a deadlock: trap, so that the process gets a
-// CUDA error instead of hanging for ever. Generous, because sanitizers slow a kernel 100 times down.
-inline constexpr std::uint64_t kWaitLimitNs = 20'000'000'000ull;
+// A wait on an mbarrier that lasts longer than this many clocks (about 20 s) is a deadlock: trap, so
+// that the process gets a CUDA error instead of hanging for ever. Generous, because sanitizers slow
+// a kernel 100 times down.
+inline constexpr long long kWaitLimitClocks = 40'000'000'000;
 
 __device__ __forceinline__ std::uint32_t smem_address(const void* pointer) {
   return static_cast<std::uint32_t>(__cvta_generic_to_shared(pointer));
-}
-
-__device__ __forceinline__ std::uint64_t global_timer_ns() {
-  std::uint64_t time;
-  asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(time));
-  return time;
 }
 
 // ---- mbarrier ----------------------------------------------------------------------------------
@@ -60,12 +55,13 @@ __device__ __forceinline__ bool mbarrier_try_wait(std::uint32_t barrier, std::ui
   return done != 0;
 }
 
-// Waits until the phase with this parity has completed.
+// Waits until the phase with this parity has completed. (The limit counts clocks: reading
+// %globaltimer instead costs hundreds of nanoseconds per wait.)
 __device__ __forceinline__ void mbarrier_wait(std::uint32_t barrier, std::uint32_t parity) {
   if (mbarrier_try_wait(barrier, parity)) return;
-  const std::uint64_t start = global_timer_ns();
+  const long long start = clock64();
   while (!mbarrier_try_wait(barrier, parity)) {
-    if (global_timer_ns() - start > kWaitLimitNs) __trap();
+    if (clock64() - start > kWaitLimitClocks) __trap();
   }
 }
 

@@ -16,8 +16,12 @@ namespace etap::sm90 {
 // a kernel 100 times down.
 inline constexpr long long kWaitLimitClocks = 40'000'000'000;
 
+// The address is hidden from the optimiser, which would otherwise recompute it, with a slow special
+// register read, wherever it is used.
 __device__ __forceinline__ std::uint32_t smem_address(const void* pointer) {
-  return static_cast<std::uint32_t>(__cvta_generic_to_shared(pointer));
+  auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(pointer));
+  asm volatile("" : "+r"(address));
+  return address;
 }
 
 // ---- mbarrier ----------------------------------------------------------------------------------
@@ -96,6 +100,19 @@ __device__ __forceinline__ void wait_for_previous_kernel() {
 // Lets the next kernel of the stream start its prologue.
 __device__ __forceinline__ void allow_next_kernel() {
   asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+}
+
+// True in one thread of a converged warp.
+__device__ __forceinline__ bool elect_one() {
+  std::uint32_t elected;
+  asm volatile(
+      "{\n"
+      ".reg .pred p;\n"
+      "elect.sync _|p, 0xFFFFFFFF;\n"
+      "selp.u32 %0, 1, 0, p;\n"
+      "}\n"
+      : "=r"(elected));
+  return elected != 0;
 }
 
 // ---- Thread block clusters ---------------------------------------------------------------------

@@ -25,15 +25,19 @@ inline constexpr int kMmaK = 16;
 inline constexpr int kMmaStepsPerChunk = kChunkColumns / kMmaK;
 inline constexpr int kMmaStepsPerTile = kBlockTokens / kMmaK;
 
-// Roles: one producer warpgroup (two threads of it issue copies), two consumer warpgroups.
+// Roles: one producer warpgroup, two consumer warpgroups. One thread can issue a copy about every
+// 270 ns, too slow for one SM's share of the memory, so three warps share the KV chunks; the fourth
+// copies Q.
 inline constexpr int kWarpThreads = 32;
 inline constexpr int kWarpgroupThreads = 128;
 inline constexpr int kWarpgroupWarps = kWarpgroupThreads / kWarpThreads;
+inline constexpr int kKvProducers = 3;
 inline constexpr int kConsumerGroups = 2;
 inline constexpr int kConsumerThreads = kConsumerGroups * kWarpgroupThreads;
 inline constexpr int kCtaThreads = kWarpgroupThreads + kConsumerThreads;
-inline constexpr int kProducerRegisters = 24;
-inline constexpr int kConsumerRegisters = 240;
+static_assert(kKvProducers < kWarpgroupWarps && kChunksPerTile % kKvProducers == 0);
+inline constexpr int kProducerRegisters = 40;
+inline constexpr int kConsumerRegisters = 232;
 inline constexpr int kSmRegisters = 65536;
 static_assert(kWarpgroupThreads * kProducerRegisters + kConsumerThreads * kConsumerRegisters <=
               kSmRegisters);

@@ -85,9 +85,10 @@ struct RingCursor {
       : slot(static_cast<int>(tile * kChunksPerTile % Traits::kRingChunks)),
         parity(tile * kChunksPerTile / Traits::kRingChunks & 1u) {}
 
-  __device__ void advance() {
-    if (++slot == Traits::kRingChunks) {
-      slot = 0;
+  __device__ void advance(int chunks = 1) {
+    slot += chunks;
+    if (slot >= Traits::kRingChunks) {
+      slot -= Traits::kRingChunks;
       parity ^= 1u;
     }
   }
@@ -138,16 +139,16 @@ __device__ __forceinline__ int row_begin(const WorkItem& item) {
 
 // ---- Producer ----------------------------------------------------------------------------------
 
-// Copies one tile into the next nine slots of the ring. In a cluster the CTAs take turns: each
-// copies every kCluster-th chunk into the shared memory of all.
+// Copies producer `number`'s chunks of one tile: every kKvProducers-th. In a cluster the CTAs take
+// turns too: each copies every kCluster-th chunk into the shared memory of all.
 template <typename Traits>
 __device__ __forceinline__ void load_tile(const DecodeKernelParams& params,
-                                          const SharedMemory<Traits>& smem,
-                                          RingCursor<Traits>& cursor, std::uint32_t& turn,
-                                          int block) {
+                                          const SharedMemory<Traits>& smem, int number, int turn,
+                                          RingCursor<Traits>& cursor, int block) {
   constexpr auto kEveryCta = static_cast<std::uint16_t>((1 << Traits::kCluster) - 1);
-#pragma unroll 1
-  for (int chunk = 0; chunk < kChunksPerTile; ++chunk) {
+#pragma unroll
+  for (int i = 0; i < kChunksPerTile / kKvProducers; ++i) {
+    const int chunk = number + i * kKvProducers;
     const std::uint32_t full = smem.chunk_full(cursor.slot);
     const std::uint32_t destination = smem.chunk(cursor.slot);
     sm90::mbarrier_wait(smem.chunk_empty(cursor.slot), cursor.parity ^ 1u);
@@ -155,22 +156,22 @@ __device__ __forceinline__ void load_tile(const DecodeKernelParams& params,
     if constexpr (Traits::kCluster == 1) {
       sm90::tma_load_3d(destination, &params.kv_map, full, chunk_column(chunk), 0, block,
                         sm90::kEvictFirst);
-    } else if (turn % Traits::kCluster == static_cast<std::uint32_t>(sm90::cluster_rank())) {
+    } else if ((turn + chunk) % Traits::kCluster == sm90::cluster_rank()) {
       sm90::tma_load_3d_multicast(destination, &params.kv_map, full, chunk_column(chunk), 0, block,
                                   kEveryCta, sm90::kEvictFirst);
     }
-    ++turn;
-    cursor.advance();
+    cursor.advance(kKvProducers);
   }
 }
 
-// One thread: keeps the ring full, running ahead over the ends of items.
+// One thread of each of the first warps: keeps the ring full, running ahead over the ends of items.
 template <typename Traits>
 __device__ __forceinline__ void produce_kv(const DecodeKernelParams& params,
-                                           const SharedMemory<Traits>& smem,
+                                           const SharedMemory<Traits>& smem, int number,
                                            const WorkRange& work) {
   RingCursor<Traits> cursor;
-  std::uint32_t turn = 0;
+  cursor.advance(number);
+  int turn = 0;
 #pragma unroll 1
   for (int index = work.begin; index < work.end; index += work.stride) {
     const WorkItem item = load_item(params, index);
@@ -179,10 +180,10 @@ __device__ __forceinline__ void produce_kv(const DecodeKernelParams& params,
         static_cast<std::int64_t>(item.request) * params.block_table_stride + item.block_begin;
     int block = blocks[0];
 #pragma unroll 1
-    for (int tile = 0; tile < item.block_count; ++tile) {
+    for (int tile = 0; tile < item.block_count; ++tile, ++turn) {
       // Read one tile ahead, so that the copies never wait for the table.
       const int next = tile + 1 < item.block_count ? blocks[tile + 1] : 0;
-      load_tile(params, smem, cursor, turn, block);
+      load_tile(params, smem, number, turn, cursor, block);
       block = next;
     }
   }
@@ -698,8 +699,14 @@ __global__ void __launch_bounds__(kCtaThreads, 1)
   if (warpgroup == 0) {
     sm90::register_allocation_decrease<kProducerRegisters>();
     const WorkRange work = work_range<Traits>(params);
-    if (threadIdx.x == 0) produce_kv(params, smem, work);
-    if (threadIdx.x == kWarpThreads) produce_query(params, smem, work);
+    const int warp = warp_in_group();
+    if (sm90::elect_one()) {
+      if (warp < kKvProducers) {
+        produce_kv(params, smem, warp, work);
+      } else {
+        produce_query(params, smem, work);
+      }
+    }
   } else {
     sm90::register_allocation_increase<kConsumerRegisters>();
     consume(params, smem, warpgroup - 1, work_range<Traits>(params));

@@ -19,8 +19,11 @@ DecodeLimits limits_of(const std::vector<std::int32_t>& lengths) {
           .context_tokens = std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0})};
 }
 
-// Relative error of the output's norm that rounding explains: operands and result have 8 or 11 bits.
-double relative_bound(DType dtype) { return dtype == DType::kBF16 ? 5e-3 : 7e-4; }
+// Relative error of the output's norm that rounding explains: operands and result have 8 or 11
+// bits.
+double relative_bound(DType dtype) {
+  return dtype == DType::kBF16 ? 5e-3 : 7e-4;
+}
 
 struct Result {
   std::vector<std::uint16_t> out;
@@ -112,8 +115,8 @@ TEST("the reference kernel agrees with plain double arithmetic on the host") {
   std::vector<std::int32_t> table(3u * static_cast<std::size_t>(arguments.block_table_stride));
   CUDA_CHECK(cudaMemcpy(query.data(), arguments.query, query.size() * 2, cudaMemcpyDeviceToHost));
   CUDA_CHECK(cudaMemcpy(pool.data(), arguments.kv.data, pool.size() * 2, cudaMemcpyDeviceToHost));
-  CUDA_CHECK(cudaMemcpy(table.data(), arguments.block_table, table.size() * 4,
-                        cudaMemcpyDeviceToHost));
+  CUDA_CHECK(
+      cudaMemcpy(table.data(), arguments.block_table, table.size() * 4, cudaMemcpyDeviceToHost));
   double worst = 0;
   for (int request = 0; request < 3; ++request) {
     for (int row = 0; row < rows; ++row) {
@@ -124,15 +127,14 @@ TEST("the reference kernel agrees with plain double arithmetic on the host") {
       double sum = 0;
       std::vector<double> expected(kLatentDim, 0.0);
       for (int key = 0; key < visible; ++key) {
-        const auto block = static_cast<std::size_t>(
-            table[static_cast<std::size_t>(request * arguments.block_table_stride +
-                                           key / kBlockTokens)]);
+        const auto block = static_cast<std::size_t>(table[static_cast<std::size_t>(
+            request * arguments.block_table_stride + key / kBlockTokens)]);
         const std::uint16_t* latent =
             &pool[(block * kBlockTokens + static_cast<std::size_t>(key % kBlockTokens)) * kKvDim];
         double score = 0;
         for (std::size_t d = 0; d < kKvDim; ++d) {
-          score += to_double(query[line * kKvDim + d], DType::kF16) *
-                   to_double(latent[d], DType::kF16);
+          score +=
+              to_double(query[line * kKvDim + d], DType::kF16) * to_double(latent[d], DType::kF16);
         }
         const double weight = std::exp(score * static_cast<double>(test_case.softmax_scale));
         sum += weight;
@@ -187,9 +189,8 @@ TEST("empty places of the batch give zeros and an LSE of minus infinity") {
   const std::size_t request = 16u * kLatentDim;
   CHECK(std::all_of(result.out.begin(), result.out.begin() + request,
                     [](std::uint16_t bits) { return bits == 0; }));
-  CHECK(std::all_of(result.lse.begin() + 32, result.lse.end(), [](float lse) {
-    return std::isinf(lse) && lse < 0;
-  }));
+  CHECK(std::all_of(result.lse.begin() + 32, result.lse.end(),
+                    [](float lse) { return std::isinf(lse) && lse < 0; }));
   check_case(test_case);
   check_case({.shape = {DType::kBF16, 16, 1}, .context_lengths = {0, 0}});
   check_case({.shape = {DType::kBF16, 16, 1}, .context_lengths = {0, 0}}, SplitPolicy::kBalanced);
@@ -206,7 +207,8 @@ TEST("bits: a request gets the same result alone, in any batch and again") {
     const std::vector<std::uint32_t> order = {4, 2, 0, 5, 1, 3};
     std::vector<std::int32_t> shuffled;
     for (const std::uint32_t id : order) shuffled.push_back(lengths[id]);
-    const Result mixed = run({.shape = shape, .context_lengths = shuffled}, SplitPolicy::kFixed, order);
+    const Result mixed =
+        run({.shape = shape, .context_lengths = shuffled}, SplitPolicy::kFixed, order);
     const std::size_t size = static_cast<std::size_t>(heads) * kLatentDim;
     for (std::size_t place = 0; place < order.size(); ++place) {
       const std::size_t id = order[place];
@@ -254,7 +256,8 @@ TEST("graph: a captured step replays with new lengths") {
 TEST("plan: the device's plan is the host's") {
   test::Random random(11);
   for (int round = 0; round < 20; ++round) {
-    std::vector<std::int32_t> lengths(static_cast<std::size_t>(1 + random.below(round == 0 ? 4096 : 300)));
+    std::vector<std::int32_t> lengths(
+        static_cast<std::size_t>(1 + random.below(round == 0 ? 4096 : 300)));
     for (std::int32_t& length : lengths) {
       length = static_cast<std::int32_t>(random.below((std::int64_t{1} << random.below(17)) + 1));
     }

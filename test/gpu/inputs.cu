@@ -70,8 +70,8 @@ __global__ void __launch_bounds__(kThreads) fill_kernel(const FillParams params)
       mix(params.seed * 4 + params.kind) ^ mix(static_cast<std::uint64_t>(params.ids[request]));
   std::uint16_t* data = params.data + slab_index * params.slab_rows * kKvDim;
   for (int i = static_cast<int>(threadIdx.x); i < rows * kKvDim; i += kThreads) {
-    const std::uint64_t element =
-        static_cast<std::uint64_t>(slab) * params.slab_rows * kKvDim + static_cast<std::uint64_t>(i);
+    const std::uint64_t element = static_cast<std::uint64_t>(slab) * params.slab_rows * kKvDim +
+                                  static_cast<std::uint64_t>(i);
     data[i] = to_bits(draw(stream + element, params.distribution), params.dtype);
   }
 }
@@ -122,7 +122,8 @@ DecodeInputs::DecodeInputs(const DecodeCase& test_case, std::vector<std::uint32_
   DeviceArray<std::uint32_t> device_ids(batch);
   device_ids.upload(request_ids);
   query_ = DeviceArray<std::uint16_t>(batch * rows * kKvDim);
-  pool_ = DeviceArray<std::uint16_t>(static_cast<std::size_t>(block_count_) * kBlockTokens * kKvDim);
+  pool_ =
+      DeviceArray<std::uint16_t>(static_cast<std::size_t>(block_count_) * kBlockTokens * kKvDim);
   out_ = DeviceArray<std::uint16_t>(batch * rows * kLatentDim);
   lse_ = DeviceArray<float>(batch * rows);
   CUDA_CHECK(cudaMemset(pool_.data(), 0xFF, pool_.bytes()));  // NaN in both types
@@ -212,8 +213,8 @@ ErrorFigures compare_with_reference(const DecodeInputs& inputs) {
     figures.lse_max = std::max(figures.lse_max, difference);
   }
   figures.rmse = std::sqrt(squares / static_cast<double>(out.size()));
-  figures.relative = reference_squares > 0 ? std::sqrt(squares / reference_squares)
-                                           : std::sqrt(squares);
+  figures.relative =
+      reference_squares > 0 ? std::sqrt(squares / reference_squares) : std::sqrt(squares);
   return figures;
 }
 

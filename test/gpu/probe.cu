@@ -177,11 +177,19 @@ void run_probe() {
   query.upload(to_bf16(tile.query));
   weights.upload(tile.weights);
   ProbeParams params{};
-  params.kv_map = make_tensor_map({.dtype = DType::kBF16, .data = kv.data(), .outer = 1,
-                                   .rows = kBlockTokens, .columns = kKvDim,
-                                   .box_rows = kBlockTokens, .box_columns = kChunkColumns});
-  params.query_map = make_tensor_map({.dtype = DType::kBF16, .data = query.data(), .outer = 1,
-                                      .rows = kRows, .columns = kKvDim, .box_rows = kRows,
+  params.kv_map = make_tensor_map({.dtype = DType::kBF16,
+                                   .data = kv.data(),
+                                   .outer = 1,
+                                   .rows = kBlockTokens,
+                                   .columns = kKvDim,
+                                   .box_rows = kBlockTokens,
+                                   .box_columns = kChunkColumns});
+  params.query_map = make_tensor_map({.dtype = DType::kBF16,
+                                      .data = query.data(),
+                                      .outer = 1,
+                                      .rows = kRows,
+                                      .columns = kKvDim,
+                                      .box_rows = kRows,
                                       .box_columns = kChunkColumns});
   params.weights = weights.data();
   params.chunk = chunk.data();
@@ -254,7 +262,8 @@ void run_probe() {
         int different = 0;
         for (std::size_t i = 0; i < actual.size(); ++i) different += actual[i] != first_block[i];
         if (different == 0) {
-          std::printf("  V^T is right with leading %u, stride %u, step %u\n", leading, stride, step);
+          std::printf("  V^T is right with leading %u, stride %u, step %u\n", leading, stride,
+                      step);
         }
       }
     }
@@ -263,9 +272,17 @@ void run_probe() {
 
 }  // namespace
 
-TEST("one tile, 8 rows") { run_probe<8>(); }
-TEST("one tile, 16 rows") { run_probe<16>(); }
-TEST("one tile, 24 rows") { run_probe<24>(); }
-TEST("one tile, 32 rows") { run_probe<32>(); }
+TEST("one tile, 8 rows") {
+  run_probe<8>();
+}
+TEST("one tile, 16 rows") {
+  run_probe<16>();
+}
+TEST("one tile, 24 rows") {
+  run_probe<24>();
+}
+TEST("one tile, 32 rows") {
+  run_probe<32>();
+}
 
 }  // namespace etap::cuda

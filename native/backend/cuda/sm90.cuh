@@ -11,9 +11,9 @@
 
 namespace etap::sm90 {
 
-// A wait on an mbarrier that lasts longer than this many clocks (about 20 s) is a deadlock: trap, so
-// that the process gets a CUDA error instead of hanging for ever. Generous, because sanitizers slow
-// a kernel 100 times down.
+// A wait on an mbarrier that lasts longer than this many clocks (about 20 s) is a deadlock: trap,
+// so that the process gets a CUDA error instead of hanging for ever. Generous, because sanitizers
+// slow a kernel 100 times down.
 inline constexpr long long kWaitLimitClocks = 40'000'000'000;
 
 // The address is hidden from the optimiser, which would otherwise recompute it, with a slow special
@@ -166,9 +166,8 @@ __device__ __forceinline__ void tma_load_3d(std::uint32_t destination, const CUt
 
 // The same into every CTA of `cta_mask`: same shared-memory address, same barrier address there.
 __device__ __forceinline__ void tma_load_3d_multicast(std::uint32_t destination,
-                                                      const CUtensorMap* map,
-                                                      std::uint32_t barrier, int x, int y, int z,
-                                                      std::uint16_t cta_mask,
+                                                      const CUtensorMap* map, std::uint32_t barrier,
+                                                      int x, int y, int z, std::uint16_t cta_mask,
                                                       std::uint64_t cache_policy) {
   asm volatile(
       "cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes"
@@ -193,10 +192,10 @@ __device__ __forceinline__ void stmatrix_transposed_x2(std::uint32_t row_address
 __device__ __forceinline__ void stmatrix_transposed_x4(std::uint32_t row_address, std::uint32_t m0,
                                                        std::uint32_t m1, std::uint32_t m2,
                                                        std::uint32_t m3) {
-  asm volatile("stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(
-                   row_address),
-               "r"(m0), "r"(m1), "r"(m2), "r"(m3)
-               : "memory");
+  asm volatile(
+      "stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(row_address),
+      "r"(m0), "r"(m1), "r"(m2), "r"(m3)
+      : "memory");
 }
 
 // ---- Arithmetic --------------------------------------------------------------------------------
@@ -267,31 +266,33 @@ struct Wgmma;
 #define ETAP_R32 ETAP_R28 ", %28, %29, %30, %31"
 
 // a, b, s, t number the operands that follow the N / 2 accumulators.
-#define ETAP_WGMMA_SHAPE(T, type, n, registers, a, b, s, t, ...)                                  \
-  template <int kTransposeA>                                                                      \
-  struct Wgmma<T, n, kTransposeA> {                                                               \
-    static __device__ __forceinline__ void issue(float (&d)[n / 2], std::uint64_t a_descriptor,   \
-                                                 std::uint64_t b_descriptor, int accumulate) {    \
-      asm volatile(                                                                               \
-          "{\n"                                                                                   \
-          ".reg .pred p;\n"                                                                       \
-          "setp.ne.b32 p, %" #s ", 0;\n"                                                          \
+#define ETAP_WGMMA_SHAPE(T, type, n, registers, a, b, s, t, ...)                                   \
+  template <int kTransposeA>                                                                       \
+  struct Wgmma<T, n, kTransposeA> {                                                                \
+    static __device__ __forceinline__ void issue(float (&d)[n / 2], std::uint64_t a_descriptor,    \
+                                                 std::uint64_t b_descriptor, int accumulate) {     \
+      asm volatile(                                                                                \
+          "{\n"                                                                                    \
+          ".reg .pred p;\n"                                                                        \
+          "setp.ne.b32 p, %" #s                                                                    \
+          ", 0;\n"                                                                                 \
           "wgmma.mma_async.sync.aligned.m64n" #n "k16.f32." type "." type " {" registers "}, %" #a \
-          ", %" #b ", p, 1, 1, %" #t ", 0;\n"                                                     \
-          "}\n"                                                                                   \
-          : __VA_ARGS__                                                                           \
-          : "l"(a_descriptor), "l"(b_descriptor), "r"(accumulate), "n"(kTransposeA));             \
-    }                                                                                             \
+          ", %" #b ", p, 1, 1, %" #t                                                               \
+          ", 0;\n"                                                                                 \
+          "}\n"                                                                                    \
+          : __VA_ARGS__                                                                            \
+          : "l"(a_descriptor), "l"(b_descriptor), "r"(accumulate), "n"(kTransposeA));              \
+    }                                                                                              \
   };
 
-#define ETAP_WGMMA_SHAPES(T, type)                                                                \
-  ETAP_WGMMA_SHAPE(T, type, 8, ETAP_R4, 4, 5, 6, 7, ETAP_D4(0))                                   \
-  ETAP_WGMMA_SHAPE(T, type, 16, ETAP_R8, 8, 9, 10, 11, ETAP_D8(0))                                \
-  ETAP_WGMMA_SHAPE(T, type, 24, ETAP_R12, 12, 13, 14, 15, ETAP_D8(0), ETAP_D4(8))                 \
-  ETAP_WGMMA_SHAPE(T, type, 32, ETAP_R16, 16, 17, 18, 19, ETAP_D16(0))                            \
-  ETAP_WGMMA_SHAPE(T, type, 40, ETAP_R20, 20, 21, 22, 23, ETAP_D16(0), ETAP_D4(16))               \
-  ETAP_WGMMA_SHAPE(T, type, 48, ETAP_R24, 24, 25, 26, 27, ETAP_D16(0), ETAP_D8(16))               \
-  ETAP_WGMMA_SHAPE(T, type, 56, ETAP_R28, 28, 29, 30, 31, ETAP_D16(0), ETAP_D8(16), ETAP_D4(24))  \
+#define ETAP_WGMMA_SHAPES(T, type)                                                               \
+  ETAP_WGMMA_SHAPE(T, type, 8, ETAP_R4, 4, 5, 6, 7, ETAP_D4(0))                                  \
+  ETAP_WGMMA_SHAPE(T, type, 16, ETAP_R8, 8, 9, 10, 11, ETAP_D8(0))                               \
+  ETAP_WGMMA_SHAPE(T, type, 24, ETAP_R12, 12, 13, 14, 15, ETAP_D8(0), ETAP_D4(8))                \
+  ETAP_WGMMA_SHAPE(T, type, 32, ETAP_R16, 16, 17, 18, 19, ETAP_D16(0))                           \
+  ETAP_WGMMA_SHAPE(T, type, 40, ETAP_R20, 20, 21, 22, 23, ETAP_D16(0), ETAP_D4(16))              \
+  ETAP_WGMMA_SHAPE(T, type, 48, ETAP_R24, 24, 25, 26, 27, ETAP_D16(0), ETAP_D8(16))              \
+  ETAP_WGMMA_SHAPE(T, type, 56, ETAP_R28, 28, 29, 30, 31, ETAP_D16(0), ETAP_D8(16), ETAP_D4(24)) \
   ETAP_WGMMA_SHAPE(T, type, 64, ETAP_R32, 32, 33, 34, 35, ETAP_D16(0), ETAP_D16(16))
 
 ETAP_WGMMA_SHAPES(__nv_bfloat16, "bf16")

@@ -42,10 +42,10 @@ CUtensorMap make_tensor_map(const TensorMapShape& shape) {
   const CUtensorMapDataType type = shape.dtype == DType::kF16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16
                                                               : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
   CUtensorMap map{};
-  const CUresult result = encode_function()(
-      &map, type, 3, const_cast<void*>(shape.data), sizes, strides, box, steps,
-      CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
-      CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+  const CUresult result =
+      encode_function()(&map, type, 3, const_cast<void*>(shape.data), sizes, strides, box, steps,
+                        CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
+                        CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   if (result != CUDA_SUCCESS) {
     throw Error("ETAP_ERR_TENSOR",
                 "The driver refused a tensor map of [" + std::to_string(shape.outer) + ", " +

@@ -10,8 +10,8 @@
 namespace etap::cuda {
 
 // A contiguous [outer, rows, columns] array of 16-bit elements, copied in boxes of one outer index,
-// `box_rows` rows and `box_columns` columns (64 at most: one 128-byte swizzle row). Elements outside
-// the array arrive as zeros. Throws ETAP_ERR_TENSOR when the driver refuses the shape.
+// `box_rows` rows and `box_columns` columns (64 at most: one 128-byte swizzle row). Elements
+// outside the array arrive as zeros. Throws ETAP_ERR_TENSOR when the driver refuses the shape.
 struct TensorMapShape {
   DType dtype;
   const void* data;  // 16-byte aligned

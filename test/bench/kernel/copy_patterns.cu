@@ -7,8 +7,8 @@
 
 #include "backend/cuda/device_array.h"
 #include "backend/cuda/etap/layout.h"
-#include "backend/cuda/sm90.cuh"
 #include "backend/cuda/launch_config.h"
+#include "backend/cuda/sm90.cuh"
 #include "timing.h"
 
 namespace etap::cuda {
@@ -200,8 +200,8 @@ __global__ void __launch_bounds__(2 * kProducersMax * 32, 1)
 
 __global__ void fill_kernel(std::uint32_t* data, std::int64_t count) {
   const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
-  for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-       i < count; i += stride) {
+  for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count;
+       i += stride) {
     data[i] = static_cast<std::uint32_t>(i) * 2654435761u;
   }
 }
@@ -218,11 +218,10 @@ CUtensorMap make_map(const void* data, const Box& shape) {
                             static_cast<cuuint32_t>(shape.groups), 1};
   const cuuint32_t steps[] = {1, 1, 1, 1};
   CUtensorMap map{};
-  const CUresult result = encode(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 4,
-                                 const_cast<void*>(data), sizes, strides, box, steps,
-                                 CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
-                                 CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
-                                 CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+  const CUresult result =
+      encode(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 4, const_cast<void*>(data), sizes, strides,
+             box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
+             CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   if (result != CUDA_SUCCESS) std::printf("encode failed: %d\n", static_cast<int>(result));
   return map;
 }
@@ -234,8 +233,7 @@ void time_clusters(const DeviceArray<std::uint8_t>& data, const int* table) {
                                   cudaFuncAttributeMaxDynamicSharedMemorySize, kRingBytes));
   const LaunchConfig shape(dim3(kCluster), 2 * kProducersMax * 32, kRingBytes, nullptr, kCluster);
   int clusters = 0;
-  CUDA_CHECK(
-      cudaOccupancyMaxActiveClusters(&clusters, cluster_copy_kernel<kCluster>, shape.get()));
+  CUDA_CHECK(cudaOccupancyMaxActiveClusters(&clusters, cluster_copy_kernel<kCluster>, shape.get()));
   for (const Sharing sharing : {Sharing::kWholeBoxes, Sharing::kSlices, Sharing::kNone}) {
     for (const bool evict_first : {true, false}) {
       const Box box{"", sharing == Sharing::kSlices ? kBlockTokens / kCluster : kBlockTokens, 1};
@@ -264,8 +262,8 @@ int main() {
   for (int i = 0; i < kBlocks; ++i) ids[static_cast<std::size_t>(i)] = i * 5779 % kBlocks;
   DeviceArray<int> table(kBlocks);
   table.upload(ids);  // scattered over the pool
-  CUDA_CHECK(cudaFuncSetAttribute(copy_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                  kRingBytes));
+  CUDA_CHECK(
+      cudaFuncSetAttribute(copy_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kRingBytes));
   std::vector<Pattern> patterns;
   for (const Box& box : {Box{"64 keys x 64", 64, 1}, Box{"64 keys x 192", 64, 3},
                          Box{"8 keys x 576", 8, 9}, Box{"32 keys x 64", 32, 1}}) {

@@ -107,10 +107,9 @@ BenchResult run_shape(const BenchShape& shape, cudaStream_t stream) {
   const std::int64_t pool_bytes = tokens * kKvDim * kElementBytes;
   result.layers = static_cast<int>(std::min<std::int64_t>(
       std::max<std::int64_t>(kPoolBytesPerChain / pool_bytes, kLayersMin), kLayersMax));
-  DecodeCase test_case{
-      .shape = {DType::kBF16, shape.heads, shape.query_length},
-      .context_lengths = std::vector<std::int32_t>(static_cast<std::size_t>(shape.batch),
-                                                   shape.length)};
+  DecodeCase test_case{.shape = {DType::kBF16, shape.heads, shape.query_length},
+                       .context_lengths = std::vector<std::int32_t>(
+                           static_cast<std::size_t>(shape.batch), shape.length)};
   std::vector<std::unique_ptr<DecodeInputs>> layers;
   for (int layer = 0; layer < result.layers; ++layer) {
     test_case.seed = static_cast<std::uint64_t>(layer) + 1;
@@ -125,8 +124,8 @@ BenchResult run_shape(const BenchShape& shape, cudaStream_t stream) {
   const Graph chain(stream, [&] {
     for (const auto& layer : layers) decoder.decode(layer->arguments(), stream);
   });
-  const Timing timing = time_device(stream, kWarmup, kRepeats,
-                                    [&](cudaStream_t s) { chain.launch(s); });
+  const Timing timing =
+      time_device(stream, kWarmup, kRepeats, [&](cudaStream_t s) { chain.launch(s); });
   result.call_us = timing.median_us / result.layers;
   result.p99_us = timing.p99_us / result.layers;
   constexpr int kPlans = 16;

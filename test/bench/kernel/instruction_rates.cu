@@ -27,8 +27,8 @@ __global__ void __launch_bounds__(256, 1) rate_kernel(long long* clocks, float* 
   }
   sm90::fence_async_shared();
   __syncthreads();
-  const std::uint32_t base = sm90::smem_address(operands) +
-                             threadIdx.x / kWarpgroupThreads * (4 * kChunkBytes);
+  const std::uint32_t base =
+      sm90::smem_address(operands) + threadIdx.x / kWarpgroupThreads * (4 * kChunkBytes);
   const std::uint64_t a = operand_descriptor(base);
   const std::uint64_t b = operand_descriptor(sm90::smem_address(operands) + 8 * kChunkBytes);
   constexpr std::uint32_t kStep = kTransposeA ? kMnMajorStepBytes : kKMajorStepBytes;
@@ -65,14 +65,14 @@ double measure(int warpgroups) {
   DeviceArray<long long> clocks(1);
   DeviceArray<float> sink(1);
   auto* kernel = rate_kernel<N, kTransposeA, kChains>;
-  CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedBytes));
+  CUDA_CHECK(
+      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedBytes));
   for (int run = 0; run < 2; ++run) {  // the second is warm
     kernel<<<132, static_cast<unsigned>(warpgroups * kWarpgroupThreads), kSharedBytes>>>(
         clocks.data(), sink.data());
     CUDA_CHECK(cudaDeviceSynchronize());
   }
-  return static_cast<double>(clocks.download().front()) /
-         (kRounds * kIssuesPerRound * warpgroups);
+  return static_cast<double>(clocks.download().front()) / (kRounds * kIssuesPerRound * warpgroups);
 }
 
 struct Row {
@@ -109,9 +109,11 @@ int main(int argc, char** argv) {
     std::printf("%4d %-9s %10.1f %12.1f %11.1f\n", row.n, row.operand, row.one_chain,
                 row.four_chains, row.two_groups);
     if (json != nullptr) {
-      std::fprintf(json, "%s\n{\"n\":%d,\"a\":\"%s\",\"dependent\":%.2f,\"independent\":%.2f,"
-                   "\"two_groups\":%.2f}", &row == rows.data() ? "" : ",", row.n, row.operand,
-                   row.one_chain, row.four_chains, row.two_groups);
+      std::fprintf(json,
+                   "%s\n{\"n\":%d,\"a\":\"%s\",\"dependent\":%.2f,\"independent\":%.2f,"
+                   "\"two_groups\":%.2f}",
+                   &row == rows.data() ? "" : ",", row.n, row.operand, row.one_chain,
+                   row.four_chains, row.two_groups);
     }
   }
   if (json != nullptr) {

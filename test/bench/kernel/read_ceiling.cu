@@ -16,15 +16,15 @@ constexpr int kRingMax = 26;
 
 __global__ void fill_kernel(uint4* data, std::int64_t count) {
   const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
-  for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-       i < count; i += stride) {
+  for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count;
+       i += stride) {
     const auto seed = static_cast<std::uint32_t>(i) * 2654435761u;
     data[i] = make_uint4(seed, seed ^ 0x9e3779b9u, seed * 7u, ~seed);
   }
 }
 
-__global__ void __launch_bounds__(kThreads) load_kernel(const uint4* data, std::int64_t count,
-                                                        std::uint32_t* sink) {
+__global__ void __launch_bounds__(kThreads)
+    load_kernel(const uint4* data, std::int64_t count, std::uint32_t* sink) {
   const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * kThreads;
   std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   std::uint32_t sum = 0;
@@ -122,8 +122,8 @@ double measure_copy_ceiling(std::int64_t bytes, int chunks_in_flight, int cta_co
                                            .box_rows = kBlockTokens,
                                            .box_columns = kChunkColumns});
   const int shared_bytes = kRingMax * kChunkBytes;
-  CUDA_CHECK(cudaFuncSetAttribute(copy_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                  shared_bytes));
+  CUDA_CHECK(
+      cudaFuncSetAttribute(copy_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes));
   const Timing timing = time_device(nullptr, 2, kRepeats, [&](cudaStream_t stream) {
     copy_kernel<<<static_cast<unsigned>(cta_count), 64, shared_bytes, stream>>>(
         map, static_cast<int>(block_count), chunks_in_flight);

@@ -29,7 +29,8 @@ struct DescriptorFields {
 std::uint32_t k_major_address(std::uint64_t descriptor, int row, int k) {
   const DescriptorFields fields(descriptor);
   return swizzle_128b(fields.address + static_cast<std::uint32_t>(row / 8) * fields.stride_offset +
-                      static_cast<std::uint32_t>(row % 8) * 128 + static_cast<std::uint32_t>(k) * 2);
+                      static_cast<std::uint32_t>(row % 8) * 128 +
+                      static_cast<std::uint32_t>(k) * 2);
 }
 
 std::uint32_t mn_major_address(std::uint64_t descriptor, int m, int k) {
@@ -69,7 +70,8 @@ TEST("descriptors carry address, stride and the 128-byte swizzle") {
 TEST("S^T reads K as the copy engine wrote it: rows are keys, k runs over columns") {
   const std::uint64_t chunk = operand_descriptor(kBase);
   for (int step = 0; step < kMmaStepsPerChunk; ++step) {
-    const std::uint64_t a = advance_descriptor(chunk, static_cast<std::uint32_t>(step) * kKMajorStepBytes);
+    const std::uint64_t a =
+        advance_descriptor(chunk, static_cast<std::uint32_t>(step) * kKMajorStepBytes);
     for (int key = 0; key < kBlockTokens; ++key) {
       for (int k = 0; k < kMmaK; ++k) {
         CHECK_EQ(k_major_address(a, key, k), kBase + chunk_byte(key, step * kMmaK + k));
@@ -81,7 +83,8 @@ TEST("S^T reads K as the copy engine wrote it: rows are keys, k runs over column
 TEST("O^T reads the same chunk as V^T: m runs over columns, k over keys") {
   const std::uint64_t chunk = operand_descriptor(kBase);
   for (int step = 0; step < kMmaStepsPerTile; ++step) {
-    const std::uint64_t a = advance_descriptor(chunk, static_cast<std::uint32_t>(step) * kMnMajorStepBytes);
+    const std::uint64_t a =
+        advance_descriptor(chunk, static_cast<std::uint32_t>(step) * kMnMajorStepBytes);
     for (int column = 0; column < kMmaM; ++column) {
       for (int k = 0; k < kMmaK; ++k) {
         CHECK_EQ(mn_major_address(a, column, k), kBase + chunk_byte(step * kMmaK + k, column));
@@ -120,8 +123,8 @@ TEST("P^T is stored as the tensor core reads it: rows are query rows, k runs ove
                                       static_cast<std::uint32_t>(lane / 4) * kElementBytes;
         const int key = fragment_row(warp, lane, i);
         const int row = fragment_column(lane, i);
-        const std::uint64_t b = advance_descriptor(
-            weights, static_cast<std::uint32_t>(key / kMmaK) * kKMajorStepBytes);
+        const std::uint64_t b =
+            advance_descriptor(weights, static_cast<std::uint32_t>(key / kMmaK) * kKMajorStepBytes);
         CHECK_EQ(k_major_address(b, row, key % kMmaK), address);
       }
     }

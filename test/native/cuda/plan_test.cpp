@@ -27,9 +27,8 @@ void check_complete(const Plan& plan, const std::vector<std::int32_t>& lengths, 
     const int slots = plan.slot_begin[r + 1] - plan.slot_begin[r];
     for (int pass = 0; pass < passes; ++pass) {
       auto& items = pieces[{static_cast<int>(r), pass}];
-      std::sort(items.begin(), items.end(), [](const WorkItem& a, const WorkItem& b) {
-        return a.block_begin < b.block_begin;
-      });
+      std::sort(items.begin(), items.end(),
+                [](const WorkItem& a, const WorkItem& b) { return a.block_begin < b.block_begin; });
       CHECK_EQ(slots, items.size() > 1 ? static_cast<int>(items.size()) : 0);
       int next_block = 0;
       for (std::size_t i = 0; i < items.size(); ++i) {
@@ -81,7 +80,8 @@ TEST("a request is cut the same way in any batch under the fixed policy") {
 }
 
 TEST("the fixed policy hands out long pieces first") {
-  const Plan plan = make_plan(std::vector<std::int32_t>{100, 70000, 5000}, 1, SplitPolicy::kFixed, 8);
+  const Plan plan =
+      make_plan(std::vector<std::int32_t>{100, 70000, 5000}, 1, SplitPolicy::kFixed, 8);
   for (std::size_t i = 1; i < plan.items.size(); ++i) {
     CHECK(plan.items[i - 1].block_count >= plan.items[i].block_count);
   }

@@ -29,7 +29,8 @@ TEST("shares of the balanced policy are equal, complete and found again") {
       CHECK_EQ(share_begin(0, workers, total), 0);
       CHECK_EQ(share_begin(workers, workers, total), total);
       for (int worker = 0; worker < workers; ++worker) {
-        const int size = share_begin(worker + 1, workers, total) - share_begin(worker, workers, total);
+        const int size =
+            share_begin(worker + 1, workers, total) - share_begin(worker, workers, total);
         CHECK(size == total / workers || size == total / workers + 1);
       }
       for (int block = 0; block < total; block += 1 + total / 500) {

@@ -72,9 +72,8 @@ __global__ void __launch_bounds__(kThreads) combine_kernel(const CombineParams p
   }
   const float scale = sum > 0 ? 1.0f / sum : 0.0f;
   const std::int64_t line = static_cast<std::int64_t>(request) * params.rows + row;
-  reinterpret_cast<uint2*>(params.out)[line * kThreads + threadIdx.x] =
-      make_uint2(sm90::pack<T>(out.x * scale, out.y * scale),
-                 sm90::pack<T>(out.z * scale, out.w * scale));
+  reinterpret_cast<uint2*>(params.out)[line * kThreads + threadIdx.x] = make_uint2(
+      sm90::pack<T>(out.x * scale, out.y * scale), sm90::pack<T>(out.z * scale, out.w * scale));
   if (params.lse != nullptr && threadIdx.x == 0) {
     params.lse[line] = (maximum + log2f(sum)) * kLn2;
   }

@@ -8,12 +8,12 @@
 namespace etap::cuda {
 
 struct CombineParams {
-  const float* partial_out = nullptr;           // [slot, padded_rows, 512], not divided by the sum
-  const float2* partial_statistics = nullptr;   // [slot, padded_rows] (maximum in log2 units, sum)
-  const std::int32_t* slot_begin = nullptr;     // [batch + 1]
+  const float* partial_out = nullptr;          // [slot, padded_rows, 512], not divided by the sum
+  const float2* partial_statistics = nullptr;  // [slot, padded_rows] (maximum in log2 units, sum)
+  const std::int32_t* slot_begin = nullptr;    // [batch + 1]
   const std::int32_t* context_lengths = nullptr;  // [batch]
-  void* out = nullptr;                          // [batch, rows, 512]
-  float* lse = nullptr;                         // [batch, rows] or null
+  void* out = nullptr;                            // [batch, rows, 512]
+  float* lse = nullptr;                           // [batch, rows] or null
   int batch = 0;
   int rows = 0;
   int padded_rows = 0;

@@ -42,13 +42,13 @@ inline constexpr int kSmRegisters = 65536;
 static_assert(kWarpgroupThreads * kProducerRegisters + kConsumerThreads * kConsumerRegisters <=
               kSmRegisters);
 
-inline constexpr int kSharedBytesMax = 232448;   // 227 KB, what one CTA may have
-inline constexpr int kSwizzleAtomBytes = 1024;   // 8 rows of 128 bytes
+inline constexpr int kSharedBytesMax = 232448;  // 227 KB, what one CTA may have
+inline constexpr int kSwizzleAtomBytes = 1024;  // 8 rows of 128 bytes
 
 // Limits of the interface.
-inline constexpr int kRowsStep = 8;      // wgmma's N is a multiple of 8
+inline constexpr int kRowsStep = 8;  // wgmma's N is a multiple of 8
 inline constexpr int kRowsPerCtaMax = 32;
-inline constexpr int kClusterMax = 4;    // CTAs that share one KV stream
+inline constexpr int kClusterMax = 4;  // CTAs that share one KV stream
 inline constexpr int kHeadsMax = 128;
 inline constexpr int kQueryLengthMax = 4;
 inline constexpr int kBatchMax = 4096;

@@ -23,8 +23,8 @@ class MlaDecoder {
              SplitPolicy policy = SplitPolicy::kFixed);
 
   // Once per step, before its layers. `context_lengths` [batch] is device memory; a length counts
-  // the step's own tokens, 0 marks an unused place of the batch. It must keep its contents until the
-  // step's last layer has run.
+  // the step's own tokens, 0 marks an unused place of the batch. It must keep its contents until
+  // the step's last layer has run.
   void plan(const std::int32_t* context_lengths, int batch, cudaStream_t stream);
 
   // One layer's attention over the planned batch.

@@ -3,8 +3,8 @@
 //
 // A CTA is one producer warpgroup and two consumer warpgroups around a ring of KV chunks. Each
 // consumer group takes every other tile of an item and keeps a whole O^T of its own; the two are
-// merged once per item. The phases of a tile, in order: compute_scores, mask_scores, update_softmax,
-// clear_tail, accumulate_output. docs/etap.md derives the design.
+// merged once per item. The phases of a tile, in order: compute_scores, mask_scores,
+// update_softmax, clear_tail, accumulate_output. docs/etap.md derives the design.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -26,7 +26,9 @@ inline constexpr float kLn2 = 0.6931471805599453f;
 inline constexpr int kGroupBarrier = 1;  // + consumer group: the 128 threads of one
 inline constexpr int kMergeBarrier = 3;  // both consumer groups
 
-__device__ __forceinline__ int lane_index() { return static_cast<int>(threadIdx.x) % kWarpThreads; }
+__device__ __forceinline__ int lane_index() {
+  return static_cast<int>(threadIdx.x) % kWarpThreads;
+}
 __device__ __forceinline__ int warp_in_group() {
   return static_cast<int>(threadIdx.x) % kWarpgroupThreads / kWarpThreads;
 }
@@ -176,8 +178,8 @@ __device__ __forceinline__ void produce_kv(const DecodeKernelParams& params,
   for (int index = work.begin; index < work.end; index += work.stride) {
     const WorkItem item = load_item(params, index);
     const std::int32_t* blocks =
-        params.block_table +
-        static_cast<std::int64_t>(item.request) * params.block_table_stride + item.block_begin;
+        params.block_table + static_cast<std::int64_t>(item.request) * params.block_table_stride +
+        item.block_begin;
     int block = blocks[0];
 #pragma unroll 1
     for (int tile = 0; tile < item.block_count; ++tile, ++turn) {
@@ -501,8 +503,8 @@ __device__ __forceinline__ void merge_groups(int group, Softmax<Traits>& softmax
     other_scale[c] = sm90::exp2_approximate(other_maximum - reference);
     softmax.maximum[c] = maximum;
     // Addition commutes, so both groups get the same bits.
-    softmax.sum[c] = __fadd_rn(__fmul_rn(softmax.sum[c], own_scale[c]),
-                               __fmul_rn(other_sum, other_scale[c]));
+    softmax.sum[c] =
+        __fadd_rn(__fmul_rn(softmax.sum[c], own_scale[c]), __fmul_rn(other_sum, other_scale[c]));
   }
   if (group == 1) {
 #pragma unroll
@@ -541,10 +543,9 @@ __device__ __forceinline__ void merge_groups(int group, Softmax<Traits>& softmax
 
 // One of several splits: unnormalised O in fp32 and its statistics, for the combine kernel.
 template <typename Traits>
-__device__ __forceinline__ void write_partial(const DecodeKernelParams& params,
-                                              const WorkItem& item, int group,
-                                              const Softmax<Traits>& softmax,
-                                              const float (&out)[kLatentChunks][Traits::kFragment]) {
+__device__ __forceinline__ void write_partial(
+    const DecodeKernelParams& params, const WorkItem& item, int group,
+    const Softmax<Traits>& softmax, const float (&out)[kLatentChunks][Traits::kFragment]) {
   const int rows = params.heads * params.query_length;
   const int lane = lane_index();
   const std::int64_t slot_row = static_cast<std::int64_t>(item.slot) * params.padded_rows;
@@ -555,8 +556,8 @@ __device__ __forceinline__ void write_partial(const DecodeKernelParams& params,
     if (group == 0 && warp_in_group() == 0 && lane < 4) {
       params.partial_statistics[slot_row + row] = make_float2(softmax.maximum[c], softmax.sum[c]);
     }
-    float* line = params.partial_out + (slot_row + row) * kLatentDim +
-                  group * (kLatentDim / 2) + fragment_row(warp_in_group(), lane, 0);
+    float* line = params.partial_out + (slot_row + row) * kLatentDim + group * (kLatentDim / 2) +
+                  fragment_row(warp_in_group(), lane, 0);
 #pragma unroll
     for (int block = 0; block < kLatentChunks / 2; ++block) {
       const int i = (c >> 1) * 4 + (c & 1);
@@ -580,8 +581,8 @@ __device__ __forceinline__ void stage_output(const SharedMemory<Traits>& smem, i
 #pragma unroll
     for (int block = 0; block < kLatentChunks / 2; ++block) {
       const float* o = &out[block][4 * j];
-      const int column = group * (kLatentDim / 2) + block * kMmaM + warp_in_group() * 16 +
-                         (lane >> 3 & 1) * 8;
+      const int column =
+          group * (kLatentDim / 2) + block * kMmaM + warp_in_group() * 16 + (lane >> 3 & 1) * 8;
       sm90::stmatrix_transposed_x2(
           smem.query() + (j * 8 + (lane & 7)) * Traits::kOutputRowBytes + column * kElementBytes,
           sm90::pack<T>(o[0] * scale0, o[1] * scale1), sm90::pack<T>(o[2] * scale0, o[3] * scale1));
@@ -616,8 +617,8 @@ __device__ __forceinline__ void write_output(const DecodeKernelParams& params,
   const int byte = group * kGroupBytes + lane * kUnit;
 #pragma unroll 1
   for (int r = warp_in_group(); r < Traits::kRows && first_row + r < rows; r += kWarpgroupWarps) {
-    const auto* staged = reinterpret_cast<const uint4*>(
-        shared_bytes + Traits::kQueryOffset + r * Traits::kOutputRowBytes + byte);
+    const auto* staged = reinterpret_cast<const uint4*>(shared_bytes + Traits::kQueryOffset +
+                                                        r * Traits::kOutputRowBytes + byte);
     auto* line = static_cast<std::uint8_t*>(params.out) +
                  (request_row + first_row + r) * kLatentDim * kElementBytes + byte;
     *reinterpret_cast<uint4*>(line) = *staged;

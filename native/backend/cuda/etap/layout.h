@@ -39,14 +39,14 @@ ETAP_HOST_DEVICE constexpr std::uint64_t matrix_descriptor(std::uint32_t address
 }
 
 // Both operand layouts step by one swizzle atom (8 rows of 128 bytes): a K-major operand from one
-// group of 8 M or N rows to the next, an MN-major one from one group of 8 k to the next. The leading
-// offset is unused, since no operand is wider than one atom along its contiguous dimension.
+// group of 8 M or N rows to the next, an MN-major one from one group of 8 k to the next. The
+// leading offset is unused, since no operand is wider than one atom along its contiguous dimension.
 ETAP_HOST_DEVICE constexpr std::uint64_t operand_descriptor(std::uint32_t address) {
   return matrix_descriptor(address, /*leading_offset=*/0, kSwizzleAtomBytes);
 }
 
-// Bytes between k-steps of 16: along the 128-byte row when K is contiguous, two atoms of 8 keys when
-// the other dimension is.
+// Bytes between k-steps of 16: along the 128-byte row when K is contiguous, two atoms of 8 keys
+// when the other dimension is.
 inline constexpr std::uint32_t kKMajorStepBytes = kMmaK * kElementBytes;
 inline constexpr std::uint32_t kMnMajorStepBytes = kMmaK * kChunkRowBytes;
 
@@ -70,18 +70,18 @@ ETAP_HOST_DEVICE constexpr int thread_column(int lane, int c) {
   return (c >> 1) * 8 + lane % 4 * 2 + (c & 1);
 }
 
-// Where lane `lane` of a warp points stmatrix when the warp stores its 16 keys of P^T for query rows
-// 0..15: lane 8 m + r addresses row r of matrix m, and matrices run over the two halves of the 16
-// keys, then over groups of 8 query rows. Byte from the start of P^T; one 128-byte row of 64 keys
-// per query row. Later groups of 16 query rows follow at twice the swizzle atom.
+// Where lane `lane` of a warp points stmatrix when the warp stores its 16 keys of P^T for query
+// rows 0..15: lane 8 m + r addresses row r of matrix m, and matrices run over the two halves of the
+// 16 keys, then over groups of 8 query rows. Byte from the start of P^T; one 128-byte row of 64
+// keys per query row. Later groups of 16 query rows follow at twice the swizzle atom.
 ETAP_HOST_DEVICE constexpr std::uint32_t weight_store_byte(int warp_in_group, int lane) {
   const int row = (lane >> 4) * 8 + (lane & 7);
   const int key = warp_in_group * 16 + (lane >> 3 & 1) * 8;
   return chunk_byte(row, key);
 }
 
-// Column of the latent row at which chunk `chunk` of a tile begins. The rotary chunk comes first: it
-// is free again right after S^T, while the latent ones stay until O^T has used them.
+// Column of the latent row at which chunk `chunk` of a tile begins. The rotary chunk comes first:
+// it is free again right after S^T, while the latent ones stay until O^T has used them.
 ETAP_HOST_DEVICE constexpr int chunk_column(int chunk) {
   return chunk == 0 ? kLatentDim : (chunk - 1) * kChunkColumns;
 }

@@ -55,8 +55,8 @@ __device__ void write_item(const PlanArrays& plan, int index, const WorkItem& it
 }
 
 // Splits of each request's own length, longest pieces first (a counting sort by piece size).
-__device__ void plan_fixed(const PlanRequest& request, const PlanArrays& plan,
-                           const Requests& mine, PlanHeader& header) {
+__device__ void plan_fixed(const PlanRequest& request, const PlanArrays& plan, const Requests& mine,
+                           PlanHeader& header) {
   __shared__ int cursor[kSplitBlocksMax + 1];  // by piece size: count, then next item index
   for (int size = static_cast<int>(threadIdx.x); size <= kSplitBlocksMax; size += kThreads) {
     cursor[size] = 0;
@@ -97,8 +97,13 @@ __device__ void plan_fixed(const PlanRequest& request, const PlanArrays& plan,
       const int index = (last ? last_begin : full_begin + split) * request.passes;
       for (int pass = 0; pass < request.passes; ++pass) {
         write_item(plan, index + pass,
-                   {mine.begin + r, pass, split * split_blocks, last ? last_size : split_blocks,
-                    splits > 1 ? slot + split : kNoSlot, mine.lengths[r], {0, 0}});
+                   {mine.begin + r,
+                    pass,
+                    split * split_blocks,
+                    last ? last_size : split_blocks,
+                    splits > 1 ? slot + split : kNoSlot,
+                    mine.lengths[r],
+                    {0, 0}});
       }
     }
     if (splits > 1) slot += splits;
@@ -122,8 +127,8 @@ __device__ void plan_balanced(const PlanRequest& request, const PlanArrays& plan
   for (int r = 0; r < mine.count; ++r) {
     const int blocks = context_blocks(mine.lengths[r]);
     if (blocks == 0) continue;
-    const int count = share_of(position + blocks - 1, workers, total) -
-                      share_of(position, workers, total) + 1;
+    const int count =
+        share_of(position + blocks - 1, workers, total) - share_of(position, workers, total) + 1;
     pieces += count;
     if (count > 1) slots += count;
     position += blocks;
@@ -147,8 +152,13 @@ __device__ void plan_balanced(const PlanRequest& request, const PlanArrays& plan
       const int stop = min(end, share_begin(worker + 1, workers, total));
       for (int pass = 0; pass < request.passes; ++pass) {
         write_item(plan, piece * request.passes + pass,
-                   {mine.begin + r, pass, begin - position, stop - begin,
-                    whole ? kNoSlot : slot + worker - first_worker, mine.lengths[r], {0, 0}});
+                   {mine.begin + r,
+                    pass,
+                    begin - position,
+                    stop - begin,
+                    whole ? kNoSlot : slot + worker - first_worker,
+                    mine.lengths[r],
+                    {0, 0}});
       }
       if (begin == share) plan.worker_begin[worker] = piece * request.passes;
     }

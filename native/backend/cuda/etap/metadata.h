@@ -11,9 +11,9 @@ namespace etap::cuda {
 // Device arrays of a plan; sizes as in PlanCapacity.
 struct PlanArrays {
   PlanHeader* header = nullptr;
-  WorkItem* items = nullptr;            // [capacity.items]
-  std::int32_t* slot_begin = nullptr;   // [batch + 1]
-  std::int32_t* worker_begin = nullptr; // [worker_count + 1]
+  WorkItem* items = nullptr;             // [capacity.items]
+  std::int32_t* slot_begin = nullptr;    // [batch + 1]
+  std::int32_t* worker_begin = nullptr;  // [worker_count + 1]
   PlanCapacity capacity{};
 };
 

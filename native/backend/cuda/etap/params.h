@@ -27,8 +27,8 @@ struct DecodeShape {
 
 // The largest step a decoder must take; its workspace is sized by them once.
 struct DecodeLimits {
-  int batch = 0;                       // requests, 1..4096
-  std::int64_t context_tokens = 0;     // sum of context lengths over the batch
+  int batch = 0;                    // requests, 1..4096
+  std::int64_t context_tokens = 0;  // sum of context lengths over the batch
 };
 
 // One latent cache: the KV pool of one layer.
@@ -39,12 +39,12 @@ struct KvPool {
 
 // One layer's attention. All pointers are device memory; all shapes are row-major and contiguous.
 struct DecodeArguments {
-  const void* query = nullptr;                  // [batch, query_length, heads, 576]
+  const void* query = nullptr;  // [batch, query_length, heads, 576]
   KvPool kv;
-  const std::int32_t* block_table = nullptr;    // [batch, block_table_stride] block ids
+  const std::int32_t* block_table = nullptr;  // [batch, block_table_stride] block ids
   int block_table_stride = 0;
-  void* out = nullptr;                          // [batch, query_length, heads, 512]
-  float* lse = nullptr;                         // [batch, query_length, heads] natural log, or null
+  void* out = nullptr;   // [batch, query_length, heads, 512]
+  float* lse = nullptr;  // [batch, query_length, heads] natural log, or null
   float softmax_scale = 0;
 };
 

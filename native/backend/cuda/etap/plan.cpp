@@ -78,7 +78,8 @@ void plan_balanced(Plan& plan, std::span<const std::int32_t> context_lengths, in
 }  // namespace
 
 PlanCapacity plan_capacity(const DecodeShape& shape, const DecodeLimits& limits, int worker_count) {
-  // A request of b blocks is cut into at most max(8, b / 32 + 1) pieces, or by every border between workers.
+  // A request of b blocks is cut into at most max(8, b / 32 + 1) pieces, or by every border between
+  // workers.
   const auto blocks = static_cast<int>(limits.context_tokens / kBlockTokens) + limits.batch;
   const int fixed = limits.batch * (kSplitTarget + 1) + blocks / kSplitBlocksMax;
   const int balanced = limits.batch + worker_count;

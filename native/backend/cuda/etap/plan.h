@@ -65,8 +65,8 @@ PlanCapacity plan_capacity(const DecodeShape& shape, const DecodeLimits& limits,
 struct Plan {
   PlanHeader header{};
   std::vector<WorkItem> items;
-  std::vector<std::int32_t> slot_begin;  // [batch + 1] request r's partials: [r], [r + 1]
-  std::vector<std::int32_t> worker_begin;   // [worker_count + 1], balanced policy only
+  std::vector<std::int32_t> slot_begin;    // [batch + 1] request r's partials: [r], [r + 1]
+  std::vector<std::int32_t> worker_begin;  // [worker_count + 1], balanced policy only
 };
 
 Plan make_plan(std::span<const std::int32_t> context_lengths, int passes, SplitPolicy policy,

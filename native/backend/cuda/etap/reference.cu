@@ -13,8 +13,12 @@ constexpr int kThreads = kWarps * kWarpThreads;
 constexpr int kKeyValues = kKvDim / kWarpThreads;      // of a latent row, per lane
 constexpr int kOutValues = kLatentDim / kWarpThreads;  // the first ones of them
 
-__device__ float exponential(float x) { return expf(x); }
-__device__ double exponential(double x) { return exp(x); }
+__device__ float exponential(float x) {
+  return expf(x);
+}
+__device__ double exponential(double x) {
+  return exp(x);
+}
 
 // What one warp has summed over its keys.
 template <typename Real>
@@ -93,8 +97,8 @@ __global__ void __launch_bounds__(kThreads)
     query[i] = static_cast<Real>(static_cast<float>(query_row[i * kWarpThreads + lane]));
   }
   // The step's last token sees the whole context, the one before it one key less, and so on.
-  const int visible = arguments.context_lengths[request] -
-                      (shape.query_length - 1 - row / shape.heads);
+  const int visible =
+      arguments.context_lengths[request] - (shape.query_length - 1 - row / shape.heads);
   const std::int32_t* blocks =
       arguments.block_table + static_cast<std::int64_t>(request) * arguments.block_table_stride;
   WarpState<Real> state{static_cast<Real>(-__builtin_huge_val()), 0, {}};

@@ -196,6 +196,19 @@ describe('EngineLoop', () => {
     expect(loop.failure?.code).toBe('ETAP_ERR_STEP_FAILED');
   });
 
+  it('ends with what it did not expect as well', async () => {
+    for (const thrown of [new Error('unforeseen'), 'not even an Error']) {
+      const { loop, executor, finishes } = engine();
+      executor.admit = () => {
+        throw thrown;
+      };
+      loop.add(command(1));
+      await loop.idle();
+      expect(finishes()).toMatchObject([{ id: 1, errorCode: 'ETAP_ERR_INTERNAL' }]);
+      expect(loop.failure?.message).toMatch(/unforeseen|not even/);
+    }
+  });
+
   it('shows the age of a step that hangs', async () => {
     const { loop, executor, clock } = engine({ faultOf: () => ({ kind: 'hang' }) });
     loop.add(command(1));

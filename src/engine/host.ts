@@ -2,6 +2,7 @@
  * The engine process: opens the executor, runs the loop, and carries messages between it and the
  * parent. Also the file that is forked; tests call `hostEngine` on an in-memory channel instead.
  */
+import { randomInt } from 'node:crypto';
 import { EtapError } from '../errors.ts';
 import { BLOCK_SIZE, type Executor } from '../executor/index.ts';
 import { type SchedulerConfig, schedulerConfig } from '../scheduler/index.ts';
@@ -10,8 +11,12 @@ import { EngineLoop } from './loop.ts';
 import type { EngineInfo, EngineMessage, ParentMessage } from './messages.ts';
 import { openExecutor } from './open-executor.ts';
 
-/** Prefill tokens of a step are not cut below this, whatever they cost. */
-const PREFILL_TOKENS_MIN = 256;
+/**
+ * Prefill tokens of a step are not cut below this, whatever they cost: few where a token is cheap
+ * on its own, more where small batches leave the machine idle.
+ */
+const PREFILL_TOKENS_MIN = { cpu: 64, cuda: 256 } as const;
+const HASH_SEED_LIMIT = 2 ** 31;
 /** The canary sequence comes on top of those that the parent's queue limit counts. */
 const QUEUE_EXTRA = 1;
 /** After its last message a failed process waits this long to be killed by the parent. */
@@ -104,11 +109,16 @@ function schedulerSettings(config: HostConfig, executor: Executor): SchedulerCon
     {
       targetStepMs: engine.targetStepMs,
       targetPrefillStepMs: engine.targetPrefillStepMs,
-      prefillTokensMin: Math.min(PREFILL_TOKENS_MIN, prefillTokensMax),
+      prefillTokensMin: Math.min(
+        PREFILL_TOKENS_MIN[backend === 'cuda' ? 'cuda' : 'cpu'],
+        prefillTokensMax,
+      ),
       prefillTokensMax,
       prefixCache: engine.prefixCache !== 'off',
       queueCapacity: limits.queueLength + QUEUE_EXTRA,
       strict: engine.strict ?? backend !== 'cuda',
+      // Nothing depends on it, so that clients cannot aim at one bucket of the prefix cache.
+      hashSeed: randomInt(HASH_SEED_LIMIT),
     },
   );
 }

@@ -44,7 +44,8 @@ export type StarterParts = {
 
 export class Starter {
   readonly #parts: StarterParts;
-  #blockedHead: Sequence | null = null;
+  /** The head that found no slot or no blocks, which of them, and for how many steps it is known. */
+  #blocked: { readonly head: Sequence; readonly reason: 'slots' | 'blocks' } | null = null;
   #blockedSteps = 0;
 
   constructor(parts: StarterParts) {
@@ -53,19 +54,21 @@ export class Starter {
 
   /** Something was given back: a head that did not fit is worth another try. */
   retry(): void {
-    this.#blockedHead = null;
+    this.#blocked = null;
   }
 
   /** Starts what can be started, and says what holds up the next one. */
   run(budget: StartBudget): BlockedReason {
     const { waiting } = this.#parts;
     for (let head = waiting.next(); head !== null; head = waiting.next()) {
-      if (head === this.#blockedHead && ++this.#blockedSteps < RETRY_STEPS) return 'blocks';
-      this.#blockedHead = null;
+      if (head === this.#blocked?.head && ++this.#blockedSteps < RETRY_STEPS) {
+        return this.#blocked.reason;
+      }
+      this.#blocked = null;
       const verdict = this.#tryStart(head, budget, true);
       if (verdict === 'started' || verdict === 'parked') continue;
-      if (verdict === 'blocks') {
-        this.#blockedHead = head;
+      if (verdict === 'slots' || verdict === 'blocks') {
+        this.#blocked = { head, reason: verdict };
         this.#blockedSteps = 0;
       }
       if (verdict === 'partial') this.#overtake(head, budget);

@@ -1,6 +1,7 @@
 #include "backend/cpu/features.h"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -11,7 +12,6 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 #endif
 
 namespace etap::cpu {
@@ -44,7 +44,8 @@ bool has_avx512() {
 }
 
 bool has_avx512_bf16() {
-  return has_avx512() && __builtin_cpu_supports("avx512bf16");
+  return has_avx512() && __builtin_cpu_supports("avx512bf16") &&
+         __builtin_cpu_supports("avx512vbmi");
 }
 
 bool has_amx() {
@@ -114,6 +115,16 @@ int usable_core_count() {
   cpu_set_t cores;
   if (sched_getaffinity(0, sizeof(cores), &cores) == 0) return CPU_COUNT(&cores);
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+std::int64_t second_level_cache_bytes() {
+  constexpr std::int64_t kGuess = 1 << 20;
+#if defined(_SC_LEVEL2_CACHE_SIZE)
+  static const std::int64_t kBytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
+  return kBytes > 0 ? kBytes : kGuess;
+#else
+  return kGuess;
+#endif
 }
 
 }  // namespace etap::cpu

@@ -1,6 +1,7 @@
 // Which instruction sets this machine offers, and the kernels chosen from them.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -17,5 +18,8 @@ const Kernels& choose_kernels(const std::string& name);
 
 // Cores this process may use.
 int usable_core_count();
+
+// Of one core; a guess of 1 MiB where the system does not say.
+std::int64_t second_level_cache_bytes();
 
 }  // namespace etap::cpu

@@ -123,7 +123,7 @@ struct Kernels {
   // scores [64, columns] = keys times queries.
   void (*score_keys)(const void* keys, std::int64_t stride_bytes, const void* queries,
                      std::int64_t columns, std::int64_t width, float* scores);
-  // 64 rows of values, of which `valid` are read and the rest zero: [64 / values per word][width]
+  // 64 rows of values, of which `valid` are read and the rest zero: 64 / values per word * width
   // words.
   void (*pack_values)(const std::uint16_t* values, std::int64_t stride, std::int64_t valid,
                       std::int64_t width, void* out);

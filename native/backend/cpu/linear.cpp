@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "backend/cpu/features.h"
 #include "base/check.h"
 
 namespace etap::cpu {
@@ -12,7 +13,8 @@ namespace {
 constexpr std::int64_t kChunkRows = 64;
 constexpr std::int64_t kWideChunkRows = 512;
 constexpr std::int64_t kWideColumns = 4096;
-// A panel is shared among threads by rows where there are fewer panels than this for each thread.
+// Rows are cut into parts that stay in the second-level cache while the panels pass, and into more
+// parts where there are fewer items than this for each thread.
 constexpr std::int64_t kItemsPerThread = 4;
 constexpr std::int64_t kPartRowsMin = 128;
 
@@ -58,25 +60,34 @@ PanelOutput panel_output(const PackedMatrix& matrix, std::int64_t index, const T
           matrix.panel_width(index)};
 }
 
+// A multiple of two groups, so that only the last part has odd groups.
+std::int64_t rows_of_part(const Context& context, std::int64_t rows, const PackedMatrix& matrix) {
+  constexpr std::int64_t kUnit = 2 * kRowGroup;
+  const bool wide = context.kernels.row_form(matrix.panel(0)) == RowForm::kWide;
+  const std::int64_t row_bytes = matrix.columns() * (wide ? 4 : 2);
+  const std::int64_t cached = std::max(kPartRowsMin, second_level_cache_bytes() / 2 / row_bytes);
+  const std::int64_t wanted = kItemsPerThread * context.pool.thread_count() / matrix.panel_count();
+  const std::int64_t parts = std::max(
+      {std::int64_t{1}, (rows + cached - 1) / cached, std::min(wanted, rows / kPartRowsMin)});
+  return ((rows + parts - 1) / parts + kUnit - 1) / kUnit * kUnit;
+}
+
 void linear_block(const Context& context, const TensorView& x, const PackedMatrix& matrix,
                   const TensorView& out) {
   const PreparedRows prepared = prepare(context, row_source(x, nullptr), x.rows, matrix);
   const std::int64_t panels = matrix.panel_count();
-  const std::int64_t wanted = kItemsPerThread * context.pool.thread_count() / panels;
-  const std::int64_t parts =
-      std::clamp(std::min(wanted, x.rows / kPartRowsMin), std::int64_t{1}, group_count(x.rows));
-  const std::int64_t part_rows = (group_count(x.rows) + parts - 1) / parts * kRowGroup;
+  const std::int64_t part_rows = rows_of_part(context, x.rows, matrix);
+  const std::int64_t parts = (x.rows + part_rows - 1) / part_rows;
   const std::size_t bytes = panel_scratch_bytes(std::min(part_rows, x.rows), matrix.columns());
   context.pool.parallel_for(panels * parts, [&](std::int64_t item, int thread) {
-    const std::int64_t first = item % parts * part_rows;
+    const std::int64_t first = item / panels * part_rows;
     const std::int64_t rows = std::min(part_rows, x.rows - first);
-    if (rows <= 0) return;
     PreparedRows share = prepared;
     share.data += first / kRowGroup * prepared.group_stride;
     const TensorView place = out.row_range(first, rows);
     run_panel(context.kernels,
-              {share, rows, matrix.panel(item / parts),
-               panel_output(matrix, item / parts, place, nullptr)},
+              {share, rows, matrix.panel(item % panels),
+               panel_output(matrix, item % panels, place, nullptr)},
               context.scratch.of_thread(thread, bytes));
   });
 }

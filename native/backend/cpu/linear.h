@@ -11,7 +11,7 @@
 namespace etap::cpu {
 
 // Most rows prepared at once.
-inline constexpr std::int64_t kRowBlock = 1024;
+inline constexpr std::int64_t kRowBlock = 2048;
 
 // out = x W^T, or the gated product where the matrix is gated.
 void linear(const Context& context, const TensorView& x, const PackedMatrix& matrix,

@@ -16,29 +16,17 @@ namespace {
 
 constexpr std::int64_t kTileKeys = 64;  // keys scored, and rows of values packed, at a time
 
-// A word of two bf16 values, or of one widened value.
-inline std::uint32_t pair_word(const std::uint16_t* values, std::int64_t index) {
-  std::uint32_t word;
-  std::memcpy(&word, values + 2 * index, sizeof(word));
-  return word;
-}
-inline std::uint32_t wide_word(const std::uint16_t* values, std::int64_t index) {
-  return static_cast<std::uint32_t>(values[index]) << 16;
-}
-
-template <bool kPairs>
-void pack_query_words(const std::uint16_t* const* queries, std::int64_t count, std::int64_t columns,
-                      std::int64_t width, void* out) {
+// [padded width][columns] fp32 words.
+inline void pack_query_words(const std::uint16_t* const* queries, std::int64_t count,
+                             std::int64_t columns, std::int64_t width, void* out) {
   auto* words = static_cast<std::uint32_t*>(out);
   const std::int64_t padded = round_up(width, kColumnAlign);
-  std::memset(out, 0, static_cast<std::size_t>((kPairs ? padded / 2 : padded) * columns) * 4);
+  std::memset(out, 0, static_cast<std::size_t>(padded * columns) * 4);
   for (std::int64_t column = 0; column < count; ++column) {
     const std::uint16_t* query = queries[column];
-    const std::int64_t rows = kPairs ? width / 2 : width;
-    for (std::int64_t row = 0; row < rows; ++row) {
-      words[row * columns + column] = kPairs ? pair_word(query, row) : wide_word(query, row);
+    for (std::int64_t row = 0; row < width; ++row) {
+      words[row * columns + column] = static_cast<std::uint32_t>(query[row]) << 16;
     }
-    if (kPairs && width % 2 != 0) words[rows * columns + column] = query[width - 1];
   }
 }
 
@@ -71,14 +59,17 @@ void score_key_words(const void* keys, std::int64_t stride_bytes, const void* qu
                     kTileKeys, columns);
 }
 
-// Rows of values as fp32 words: [64][width].
+// Values are packed in groups of sixteen columns, so that a block of output rows reads one stream:
+// [width / 16][64 / values per word][16] words.
+constexpr std::int64_t kValueGroup = 16;
+
 template <typename V>
 void widen_values(const std::uint16_t* values, std::int64_t stride, std::int64_t valid,
                   std::int64_t width, void* out) {
   auto* words = static_cast<float*>(out);
   for (std::int64_t key = 0; key < kTileKeys; ++key) {
-    for (std::int64_t i = 0; i < width; i += 16) {
-      V::store(words + key * width + i,
+    for (std::int64_t i = 0; i < width; i += kValueGroup) {
+      V::store(words + i * kTileKeys + key * kValueGroup,
                key < valid ? V::load_bf16(values + key * stride + i) : V::zero());
     }
   }
@@ -87,48 +78,63 @@ void widen_values(const std::uint16_t* values, std::int64_t stride, std::int64_t
 template <typename V, typename Step, bool kPairs>
 void add_value_words(const void* probabilities, const void* values, std::int64_t keys,
                      std::int64_t columns, std::int64_t width, float* output) {
-  multiply<V, Step>({static_cast<const std::uint32_t*>(values), 1, width,
-                     static_cast<const std::byte*>(probabilities), columns * 4,
-                     kPairs ? keys / 2 : keys, output, columns, Finish::kAccumulate, nullptr},
-                    width, columns);
+  constexpr std::int64_t kSteps = kPairs ? kTileKeys / 2 : kTileKeys;
+  const auto* words = static_cast<const std::uint32_t*>(values);
+  const auto* vectors = static_cast<const std::byte*>(probabilities);
+  for (std::int64_t key = 0; key < keys; key += kTileKeys) {
+    for (std::int64_t i = 0; i < width; i += kValueGroup) {
+      multiply<V, Step>({words, 1, kValueGroup, vectors, columns * 4, kSteps, output + i * columns,
+                         columns, Finish::kAccumulate, nullptr},
+                        kValueGroup, columns);
+      words += kSteps * kValueGroup;
+    }
+    vectors += kSteps * columns * 4;
+  }
 }
 
-// Scales the scores of sixteen columns, hides what they do not see; returns the new maximum.
+// The largest score of sixteen columns; what they do not see becomes minus infinity.
 template <typename V>
-typename V::F scale_scores(const SoftmaxTile& tile, std::int64_t column) {
+typename V::F largest_scores(const SoftmaxTile& tile, std::int64_t column) {
   using F = typename V::F;
-  const F scale = V::set(tile.scale_log2);
   const F hidden = V::set(-__builtin_inff());
-  F largest[4];
-  for (F& value : largest) value = V::load(tile.state.maximum + column);
+  F largest[4] = {hidden, hidden, hidden, hidden};
   for (std::int64_t key = 0; key < tile.keys; key += 4) {
     for (int i = 0; i < 4; ++i) {
       float* place = tile.scores + (key + i) * tile.columns + column;
-      F score = V::mul(V::load(place), scale);
+      F score = V::load(place);
       if (tile.visible != nullptr) {
         score = V::where_below(static_cast<std::int32_t>(key + i), tile.visible + column, score,
                                hidden);
+        V::store(place, score);
       }
-      V::store(place, score);
       largest[i] = V::max(score, largest[i]);
     }
   }
   return V::max(V::max(largest[0], largest[1]), V::max(largest[2], largest[3]));
 }
 
-// Replaces the scores of sixteen columns by 2^(score - maximum); returns their sum.
-template <typename V>
-typename V::F exponentiate(const SoftmaxTile& tile, std::int64_t column, typename V::F maximum) {
+// Turns the scores of sixteen columns into probabilities 2^(score * scale - maximum), which `put`
+// takes by pairs of keys; returns their sum.
+template <typename V, typename Put>
+typename V::F exponentiate(const SoftmaxTile& tile, std::int64_t column, typename V::F maximum,
+                           const Put& put) {
   using F = typename V::F;
-  F sums[4];
-  for (F& value : sums) value = V::zero();
+  const F scale = V::set(tile.scale_log2);
+  const F shift = V::sub(V::zero(), maximum);
+  F sums[4] = {V::zero(), V::zero(), V::zero(), V::zero()};
   for (std::int64_t key = 0; key < tile.keys; key += 4) {
+    F powers[4];
     for (int i = 0; i < 4; ++i) {
-      float* place = tile.scores + (key + i) * tile.columns + column;
-      const F power = exp2<V>(V::sub(V::load(place), maximum));
-      V::store(place, power);
-      sums[i] = V::add(sums[i], power);
+      const F score = V::load(tile.scores + (key + i) * tile.columns + column);
+      powers[i] = exp2<V>(V::fma(score, scale, shift));
+      if (tile.visible != nullptr) {
+        powers[i] = V::where_below(static_cast<std::int32_t>(key + i), tile.visible + column,
+                                   powers[i], V::zero());
+      }
+      sums[i] = V::add(sums[i], powers[i]);
     }
+    put(key / 2, powers[0], powers[1]);
+    put(key / 2 + 1, powers[2], powers[3]);
   }
   return V::add(V::add(sums[0], sums[1]), V::add(sums[2], sums[3]));
 }
@@ -164,19 +170,21 @@ void rescale_output(const SoftmaxTile& tile, std::int64_t column, typename V::F 
   }
 }
 
-// `store_probabilities(tile, column)` turns the powers in tile.scores into tile.probabilities.
-template <typename V, bool kByColumn, typename Store>
-void softmax(const SoftmaxTile& tile, const Store& store_probabilities) {
+// `Probabilities(tile, column)` takes pairs of probabilities and is finished when all have come.
+template <typename V, bool kByColumn, typename Probabilities>
+void softmax(const SoftmaxTile& tile) {
   using F = typename V::F;
   for (std::int64_t column = 0; column < tile.columns; column += 16) {
     const F before = V::load(tile.state.maximum + column);
-    const F maximum = scale_scores<V>(tile, column);
+    const F largest = V::mul(largest_scores<V>(tile, column), V::set(tile.scale_log2));
+    const F maximum = V::max(largest, before);
     const F factor = exp2<V>(V::sub(before, maximum));
-    const F sum = exponentiate<V>(tile, column, maximum);
+    const Probabilities probabilities(tile, column);
+    const F sum = exponentiate<V>(tile, column, maximum, probabilities);
+    probabilities.finish();
     V::store(tile.state.maximum + column, maximum);
     V::store(tile.state.sum + column, V::fma(V::load(tile.state.sum + column), factor, sum));
     rescale_output<V, kByColumn>(tile, column, factor);
-    store_probabilities(tile, column);
   }
 }
 
@@ -227,16 +235,22 @@ void write_columns(const AttentionState& state, std::int64_t count, std::int64_t
   }
 }
 
+// Probabilities in fp32: [keys][columns] words.
 template <typename V>
-void softmax_wide(const SoftmaxTile& tile) {
-  softmax<V, false>(tile, [](const SoftmaxTile& done, std::int64_t column) {
-    auto* words = static_cast<float*>(done.probabilities);
-    for (std::int64_t key = 0; key < done.keys; ++key) {
-      const std::int64_t place = key * done.columns + column;
-      V::store(words + place, V::load(done.scores + place));
-    }
-  });
-}
+class WideProbabilities {
+ public:
+  WideProbabilities(const SoftmaxTile& tile, std::int64_t column)
+      : words_(static_cast<float*>(tile.probabilities) + column), columns_(tile.columns) {}
+  void operator()(std::int64_t pair, typename V::F even, typename V::F odd) const {
+    V::store(words_ + 2 * pair * columns_, even);
+    V::store(words_ + (2 * pair + 1) * columns_, odd);
+  }
+  void finish() const {}
+
+ private:
+  float* words_;
+  std::int64_t columns_;
+};
 
 }  // namespace
 }  // namespace etap::cpu

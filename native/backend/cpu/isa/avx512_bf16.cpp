@@ -9,30 +9,35 @@ RowForm pair_row_form(const PanelView& panel) {
   return pairs ? RowForm::kPairs : RowForm::kWide;
 }
 
-void softmax_pairs(const SoftmaxTile& tile) {
-  softmax<Avx512Vector, false>(tile, [](const SoftmaxTile& done, std::int64_t column) {
-    auto* words = static_cast<std::uint32_t*>(done.probabilities);
-    for (std::int64_t pair = 0; pair < done.keys / 2; ++pair) {
-      _mm512_storeu_si512(words + pair * done.columns + column,
-                          probability_pairs(done, pair, column));
-    }
-  });
-}
+// Probabilities as bf16 pairs: [keys / 2][columns] words.
+class PairProbabilities {
+ public:
+  PairProbabilities(const SoftmaxTile& tile, std::int64_t column)
+      : words_(static_cast<std::uint32_t*>(tile.probabilities) + column), columns_(tile.columns) {}
+  void operator()(std::int64_t pair, __m512 even, __m512 odd) const {
+    _mm512_storeu_si512(words_ + pair * columns_, narrow_pairs(even, odd));
+  }
+  void finish() const {}
+
+ private:
+  std::uint32_t* words_;
+  std::int64_t columns_;
+};
 
 }  // namespace
 
 const Kernels& avx512_bf16_kernels() {
   static const Kernels kTable = [] {
-    Kernels table = wide_table<Avx512Vector>("avx512_bf16");
+    Kernels table = wide_table<PairVector>("avx512_bf16");
     table.row_form = pair_row_form;
-    table.panel_product = multiply_panel<Avx512Vector, PairStep>;
+    table.panel_product = multiply_panel<PairVector, PairStep>;
     table.values_per_word = 2;
-    table.pack_queries = pack_query_words<true>;
+    table.pack_queries = pack_query_pairs;
     table.prepare_keys = keys_in_place;
-    table.score_keys = score_key_words<Avx512Vector, PairStep, true>;
+    table.score_keys = score_key_words<PairVector, PairStep, true>;
     table.pack_values = interleave_values;
-    table.softmax_tile = softmax_pairs;
-    table.add_values = add_value_words<Avx512Vector, PairStep, true>;
+    table.softmax_tile = softmax<PairVector, false, PairProbabilities>;
+    table.add_values = add_value_words<PairVector, PairStep, true>;
     return table;
   }();
   return kTable;

@@ -9,6 +9,47 @@
 namespace etap::cpu {
 namespace {
 
+// The two bytes of the bf16 value of every e4m3 magnitude.
+struct E4m3Bytes {
+  alignas(64) std::uint8_t low[128];
+  alignas(64) std::uint8_t high[128];
+};
+constexpr E4m3Bytes e4m3_bytes() {
+  E4m3Bytes bytes{};
+  for (unsigned i = 0; i < 128; ++i) {
+    unsigned bits = (i << 4) + (120U << 7);
+    if (i < 8) {  // subnormal: i * 2^-9
+      unsigned exponent = 118;
+      unsigned mantissa = i;
+      for (; mantissa >= 2; mantissa /= 2) ++exponent;
+      bits = i == 0 ? 0U : (exponent << 7) + ((i << (7 - (exponent - 118))) & 0x7fU);
+    }
+    bytes.low[i] = static_cast<std::uint8_t>(bits);
+    bytes.high[i] = static_cast<std::uint8_t>(bits >> 8);
+  }
+  return bytes;
+}
+constexpr E4m3Bytes kE4m3Bytes = e4m3_bytes();
+
+// The machines with AVX512-BF16 that matter also permute bytes (AVX512-VBMI).
+struct PairVector : Avx512Vector {
+  static constexpr int kE4m3Values = 64;
+  static void e4m3_to_bf16(const std::uint8_t* p, std::uint16_t* out) {
+    // Unpacking works within quarters of a register; this order makes its results consecutive.
+    const __m512i quarters = _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7);
+    const __m512i bytes = _mm512_permutexvar_epi64(quarters, _mm512_loadu_si512(p));
+    const __m512i low = _mm512_permutex2var_epi8(_mm512_load_si512(kE4m3Bytes.low), bytes,
+                                                 _mm512_load_si512(kE4m3Bytes.low + 64));
+    const __m512i magnitude = _mm512_permutex2var_epi8(_mm512_load_si512(kE4m3Bytes.high), bytes,
+                                                       _mm512_load_si512(kE4m3Bytes.high + 64));
+    constexpr int kOrWithSign = 0xf8;  // a | (b & c)
+    const __m512i high =
+        _mm512_ternarylogic_epi32(magnitude, bytes, _mm512_set1_epi8(-128), kOrWithSign);
+    _mm512_storeu_si512(out, _mm512_unpacklo_epi8(low, high));
+    _mm512_storeu_si512(out + 32, _mm512_unpackhi_epi8(low, high));
+  }
+};
+
 // bf16 pairs on both sides.
 struct PairStep {
   static constexpr int kWords = 1;
@@ -21,7 +62,7 @@ struct PairStep {
   }
 };
 
-// Rows 2i and 2i + 1 of values, interleaved: [32][width] words.
+// Rows 2i and 2i + 1 of values, interleaved: [width / 16][32][16] words.
 inline void interleave_values(const std::uint16_t* values, std::int64_t stride, std::int64_t valid,
                               std::int64_t width, void* out) {
   auto* words = static_cast<std::uint32_t*>(out);
@@ -38,17 +79,67 @@ inline void interleave_values(const std::uint16_t* values, std::int64_t stride, 
                                      reinterpret_cast<const __m256i*>(even + stride + i))),
                                  16);
       }
-      _mm512_storeu_si512(words + key / 2 * width + i, _mm512_or_si512(low, high));
+      _mm512_storeu_si512(words + i * (kTileKeys / 2) + key / 2 * kValueGroup,
+                          _mm512_or_si512(low, high));
     }
   }
 }
 
-// The powers of keys 2i and 2i + 1 in sixteen columns as bf16 pairs.
-inline __m512i probability_pairs(const SoftmaxTile& tile, std::int64_t pair, std::int64_t column) {
-  const float* even = tile.scores + 2 * pair * tile.columns + column;
-  const __m512i low = Avx512Vector::narrow(_mm512_loadu_ps(even));
-  const __m512i high = Avx512Vector::narrow(_mm512_loadu_ps(even + tile.columns));
-  return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+// Sixteen rows of sixteen words: rows become columns.
+inline void transpose_words(__m512i (&rows)[16]) {
+  __m512i pairs[16];
+  for (int i = 0; i < 16; i += 2) {
+    pairs[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
+    pairs[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
+  }
+  __m512i quads[16];
+  for (int i = 0; i < 16; i += 4) {
+    quads[i] = _mm512_unpacklo_epi64(pairs[i], pairs[i + 2]);
+    quads[i + 1] = _mm512_unpackhi_epi64(pairs[i], pairs[i + 2]);
+    quads[i + 2] = _mm512_unpacklo_epi64(pairs[i + 1], pairs[i + 3]);
+    quads[i + 3] = _mm512_unpackhi_epi64(pairs[i + 1], pairs[i + 3]);
+  }
+  for (int i = 0; i < 4; ++i) {
+    const __m512i low = _mm512_shuffle_i32x4(quads[i], quads[i + 4], 0x88);
+    const __m512i high = _mm512_shuffle_i32x4(quads[i], quads[i + 4], 0xdd);
+    const __m512i next_low = _mm512_shuffle_i32x4(quads[i + 8], quads[i + 12], 0x88);
+    const __m512i next_high = _mm512_shuffle_i32x4(quads[i + 8], quads[i + 12], 0xdd);
+    rows[i] = _mm512_shuffle_i32x4(low, next_low, 0x88);
+    rows[i + 8] = _mm512_shuffle_i32x4(low, next_low, 0xdd);
+    rows[i + 4] = _mm512_shuffle_i32x4(high, next_high, 0x88);
+    rows[i + 12] = _mm512_shuffle_i32x4(high, next_high, 0xdd);
+  }
+}
+
+// [padded width / 2][columns] pairs from `count` queries.
+inline void pack_query_pairs(const std::uint16_t* const* queries, std::int64_t count,
+                             std::int64_t columns, std::int64_t width, void* out) {
+  auto* words = static_cast<std::uint32_t*>(out);
+  const std::int64_t padded = round_up(width, kColumnAlign);
+  for (std::int64_t column = 0; column < columns; column += 16) {
+    for (std::int64_t first = 0; first < padded; first += 32) {
+      const std::int64_t left = width - first;
+      const __mmask32 kept = left >= 32 ? ~__mmask32{0} : (__mmask32{1} << left) - 1;
+      __m512i rows[16];
+      for (int i = 0; i < 16; ++i) {
+        const bool present = column + i < count;
+        rows[i] = present ? _mm512_maskz_loadu_epi16(kept, queries[column + i] + first)
+                          : _mm512_setzero_si512();
+      }
+      transpose_words(rows);
+      for (int i = 0; i < 16; ++i) {
+        _mm512_storeu_si512(words + (first / 2 + i) * columns + column, rows[i]);
+      }
+    }
+  }
+}
+
+// Two vectors narrowed to bf16 and interleaved: lane i holds the pair (even[i], odd[i]).
+inline __m512i narrow_pairs(__m512 even, __m512 odd) {
+  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24,
+                                         8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  const auto narrow = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(odd, even));
+  return _mm512_permutexvar_epi16(order, narrow);
 }
 
 }  // namespace

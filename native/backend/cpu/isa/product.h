@@ -127,24 +127,20 @@ void product_column(const Product& product, std::int64_t rows, std::int64_t colu
 // order, whatever block it falls into.
 template <typename V, typename Step>
 void multiply(const Product& product, std::int64_t rows, std::int64_t columns) {
-  // A single row needs as many independent sums as there are vectors to keep the pipeline full.
-  const std::int64_t widest = rows == 1 ? 4 : V::kVectors;
+  // Few rows need more vectors to have as many independent sums as keep the pipeline full.
+  const std::int64_t widest = V::kVectors == 4 || rows == 1 ? 4 : rows <= 3 ? 2 : 1;
   for (std::int64_t column = 0; column < columns;) {
     const std::int64_t left = (columns - column) / 16;
     const std::int64_t vectors = left < widest ? left : widest;
-    if (rows == 1 && V::kVectors < 4) {
-      if (vectors == 4) product_block<V, Step, 1, 4>(product, 0, column);
-      if (vectors == 3) product_block<V, Step, 1, 3>(product, 0, column);
-      if (vectors == 2) product_block<V, Step, 1, 2>(product, 0, column);
-      if (vectors == 1) product_block<V, Step, 1, 1>(product, 0, column);
-    } else if constexpr (V::kVectors == 4) {
+    if constexpr (V::kVectors == 4) {
       if (vectors == 4) product_column<V, Step, 4>(product, rows, column);
       if (vectors == 3) product_column<V, Step, 3>(product, rows, column);
-      if (vectors == 2) product_column<V, Step, 2>(product, rows, column);
-      if (vectors == 1) product_column<V, Step, 1>(product, rows, column);
     } else {
-      product_column<V, Step, 1>(product, rows, column);
+      if (vectors == 4) product_block<V, Step, 1, 4>(product, 0, column);
+      if (vectors == 3) product_block<V, Step, 1, 3>(product, 0, column);
     }
+    if (vectors == 2) product_column<V, Step, 2>(product, rows, column);
+    if (vectors == 1) product_column<V, Step, 1>(product, rows, column);
     column += 16 * vectors;
   }
 }

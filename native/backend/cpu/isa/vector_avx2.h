@@ -45,17 +45,9 @@ struct Avx2Vector {
   // Both give the second operand where either is NaN.
   static F min(F a, F b) { return {_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)}; }
   static F max(F a, F b) { return {_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)}; }
-  static F round(F a) {
-    constexpr int kNearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
-    return {_mm256_round_ps(a.low, kNearest), _mm256_round_ps(a.high, kNearest)};
-  }
-  // mantissa * 2^exponent; exponent integral, in [-126, 127].
-  static F scale(F mantissa, F exponent) {
-    return mul(mantissa, {power(exponent.low), power(exponent.high)});
-  }
-  static F zero_below(F value, F test, F limit) {
-    return {_mm256_andnot_ps(_mm256_cmp_ps(test.low, limit.low, _CMP_LT_OQ), value.low),
-            _mm256_andnot_ps(_mm256_cmp_ps(test.high, limit.high, _CMP_LT_OQ), value.high)};
+  // value * 2^n, where n is the low bits of `shifted` and the result is a normal number.
+  static F add_exponent(F value, F shifted) {
+    return {add_bits(value.low, shifted.low), add_bits(value.high, shifted.high)};
   }
   // value where index < limit[lane], else `other`.
   static F where_below(std::int32_t index, const std::int32_t* limit, F value, F other) {
@@ -93,6 +85,7 @@ struct Avx2Vector {
     return {_mm256_and_ps(words.low, mask), _mm256_and_ps(words.high, mask)};
   }
   // 16 e4m3 bytes to 16 bf16, exactly: by way of fp32, whose product is exact for subnormals too.
+  static constexpr int kE4m3Values = 16;
   static void e4m3_to_bf16(const std::uint8_t* p, std::uint16_t* out) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
     const __m256i low = e4m3_bits(_mm256_cvtepu8_epi32(bytes));
@@ -102,9 +95,9 @@ struct Avx2Vector {
   }
 
  private:
-  static __m256 power(__m256 exponent) {
-    const __m256i biased = _mm256_add_epi32(_mm256_cvtps_epi32(exponent), _mm256_set1_epi32(127));
-    return _mm256_castsi256_ps(_mm256_slli_epi32(biased, 23));
+  static __m256 add_bits(__m256 value, __m256 shifted) {
+    const __m256i exponent = _mm256_slli_epi32(_mm256_castps_si256(shifted), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(value), exponent));
   }
   static __m256 select(const std::int32_t* limit, __m256i index, __m256 value, __m256 other) {
     const __m256i limits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(limit));

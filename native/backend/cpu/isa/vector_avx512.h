@@ -31,13 +31,10 @@ struct Avx512Vector {
   // Both give the second operand where either is NaN.
   static F min(F a, F b) { return _mm512_min_ps(a, b); }
   static F max(F a, F b) { return _mm512_max_ps(a, b); }
-  static F round(F a) {
-    return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  }
-  // mantissa * 2^exponent; exponent integral, in [-126, 127].
-  static F scale(F mantissa, F exponent) { return _mm512_scalef_ps(mantissa, exponent); }
-  static F zero_below(F value, F test, F limit) {
-    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(test, limit, _CMP_NLT_UQ), value);
+  // value * 2^n, where n is the low bits of `shifted` and the result is a normal number.
+  static F add_exponent(F value, F shifted) {
+    const __m512i exponent = _mm512_slli_epi32(_mm512_castps_si512(shifted), 23);
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(value), exponent));
   }
   // value where index < limit[lane], else `other`.
   static F where_below(std::int32_t index, const std::int32_t* limit, F value, F other) {
@@ -79,21 +76,22 @@ struct Avx512Vector {
     return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(words),
                                                 _mm512_set1_epi32(static_cast<int>(0xffff0000U))));
   }
-  // 16 e4m3 bytes to 16 bf16, exactly. A normal value only needs its exponent moved; the seven
+  // 32 e4m3 bytes to bf16, exactly. A normal value only needs its exponent moved; the seven
   // subnormals of either sign come from a table.
+  static constexpr int kE4m3Values = 32;
   static void e4m3_to_bf16(const std::uint8_t* p, std::uint16_t* out) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    const __m256i wide = _mm256_cvtepu8_epi16(bytes);
-    const __m256i magnitude = _mm256_and_si256(wide, _mm256_set1_epi16(0x7f));
-    const __m256i normal =
-        _mm256_add_epi16(_mm256_slli_epi16(magnitude, 4), _mm256_set1_epi16(120 << 7));
+    const __m512i wide =
+        _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+    const __m512i magnitude = _mm512_and_si512(wide, _mm512_set1_epi16(0x7f));
+    const __m512i normal =
+        _mm512_add_epi16(_mm512_slli_epi16(magnitude, 4), _mm512_set1_epi16(120 << 7));
     // m * 2^-9 for m = 0 .. 7, as bf16.
-    const __m256i subnormals = _mm256_setr_epi16(0, 0x3b00, 0x3b80, 0x3bc0, 0x3c00, 0x3c20, 0x3c40,
-                                                 0x3c60, 0, 0, 0, 0, 0, 0, 0, 0);
-    const __mmask16 small = _mm256_cmplt_epu16_mask(magnitude, _mm256_set1_epi16(8));
-    const __m256i value = _mm256_mask_permutexvar_epi16(normal, small, magnitude, subnormals);
-    const __m256i sign = _mm256_slli_epi16(_mm256_and_si256(wide, _mm256_set1_epi16(0x80)), 8);
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm256_or_si256(value, sign));
+    const __m512i subnormals = _mm512_castsi128_si512(
+        _mm_setr_epi16(0, 0x3b00, 0x3b80, 0x3bc0, 0x3c00, 0x3c20, 0x3c40, 0x3c60));
+    const __mmask32 small = _mm512_cmplt_epu16_mask(magnitude, _mm512_set1_epi16(8));
+    const __m512i value = _mm512_mask_permutexvar_epi16(normal, small, magnitude, subnormals);
+    const __m512i sign = _mm512_slli_epi16(_mm512_and_si512(wide, _mm512_set1_epi16(0x80)), 8);
+    _mm512_storeu_si512(out, _mm512_or_si512(value, sign));
   }
 };
 

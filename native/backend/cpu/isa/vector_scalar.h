@@ -2,7 +2,6 @@
 // Included by one ISA file only; everything is internal to it.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -70,18 +69,10 @@ struct ScalarVector {
   static F max(F a, F b) {
     return make([&](int i) { return a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i]; });
   }
-  static F round(F a) {
-    return make([&](int i) { return std::nearbyint(a.lane[i]); });
-  }
-  // mantissa * 2^exponent; exponent integral, in [-126, 127].
-  static F scale(F mantissa, F exponent) {
-    return make([&](int i) {
-      const auto power = static_cast<std::int32_t>(exponent.lane[i]) + 127;
-      return mantissa.lane[i] * from_bits(static_cast<std::uint32_t>(power) << 23);
-    });
-  }
-  static F zero_below(F value, F test, F limit) {
-    return make([&](int i) { return test.lane[i] < limit.lane[i] ? 0.0F : value.lane[i]; });
+  // value * 2^n, where n is the low bits of `shifted` and the result is a normal number.
+  static F add_exponent(F value, F shifted) {
+    return make(
+        [&](int i) { return from_bits(bits(value.lane[i]) + (bits(shifted.lane[i]) << 23)); });
   }
   // value where index < limit[lane], else `other`.
   static F where_below(std::int32_t index, const std::int32_t* limit, F value, F other) {
@@ -124,6 +115,7 @@ struct ScalarVector {
     return make([&](int i) { return from_bits(bits(words.lane[i]) & 0xffff0000U); });
   }
   // 16 e4m3 bytes to 16 bf16, exactly: by way of fp32, whose product is exact for subnormals too.
+  static constexpr int kE4m3Values = 16;
   static void e4m3_to_bf16(const std::uint8_t* p, std::uint16_t* out) {
     for (int i = 0; i < 16; ++i) {
       const std::uint32_t sign = static_cast<std::uint32_t>(p[i] & 0x80U) << 24;

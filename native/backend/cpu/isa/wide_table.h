@@ -24,11 +24,11 @@ Kernels wide_table(const char* name) {
   table.panel_product = multiply_panel<V, WidePairStep<V>>;
   table.write_panel = write_panel_rows<V>;
   table.values_per_word = 1;
-  table.pack_queries = pack_query_words<false>;
+  table.pack_queries = pack_query_words;
   table.prepare_keys = widen_keys<V>;
   table.score_keys = score_key_words<V, WideStep<V>, false>;
   table.pack_values = widen_values<V>;
-  table.softmax_tile = softmax_wide<V>;
+  table.softmax_tile = softmax<V, false, WideProbabilities<V>>;
   table.add_values = add_value_words<V, WideStep<V>, false>;
   table.merge_splits = merge<V, false>;
   table.write_attention = write_columns<V, false>;

@@ -103,7 +103,8 @@ class ExpertRun {
                             nullptr,
                             matrix.panel_width(item % panels)};
       run_panel(context_.kernels,
-                {rows[index].prepared, rows[index].rows, matrix.panel(item % panels), out},
+                {rows[index].prepared, rows[index].rows,
+                 matrix.panel(item % panels, context_.pool.thread_count()), out},
                 context_.scratch.of_thread(thread, bytes));
     });
     return inner;

@@ -52,6 +52,10 @@ struct PanelView {
   std::int64_t columns;
   std::int64_t first_scale_columns;  // columns of the first scale block; the others have 128
   bool tiles;                        // scale blocks begin at multiples of 32
+  // What to fetch into the second-level cache meanwhile: the same part of the panel that is likely
+  // to come next. Null: nothing.
+  const std::byte* next;
+  std::int64_t next_bytes;
 };
 
 // Where the outputs of a panel go. kGated: the panel holds 32 gates and their 32 factors.

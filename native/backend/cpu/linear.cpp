@@ -86,7 +86,7 @@ void linear_block(const Context& context, const TensorView& x, const PackedMatri
     share.data += first / kRowGroup * prepared.group_stride;
     const TensorView place = out.row_range(first, rows);
     run_panel(context.kernels,
-              {share, rows, matrix.panel(item % panels),
+              {share, rows, matrix.panel(item % panels, context.pool.thread_count()),
                panel_output(matrix, item % panels, place, nullptr)},
               context.scratch.of_thread(thread, bytes));
   });
@@ -112,7 +112,10 @@ void run_panel(const Kernels& kernels, const PanelJob& job, std::byte* scratch) 
   auto* product_scratch = carver.take<std::byte>(static_cast<std::int64_t>(kProductScratch));
   for (std::int64_t row = 0; row < job.rows; row += chunk) {
     const std::int64_t count = std::min(chunk, job.rows - row);
-    kernels.panel_product(job.x, row, count, job.panel, sums, product_scratch);
+    PanelView panel = job.panel;
+    panel.next_bytes = job.panel.next_bytes * count / job.rows;
+    if (panel.next != nullptr) panel.next += job.panel.next_bytes * row / job.rows;
+    kernels.panel_product(job.x, row, count, panel, sums, product_scratch);
     kernels.write_panel(sums, row, count, job.out);
   }
 }

@@ -119,11 +119,18 @@ std::int64_t PackedMatrix::panel_width(std::int64_t index) const {
   return std::min(panel_width(), outputs_ - index * panel_width());
 }
 
-PanelView PackedMatrix::panel(std::int64_t index) const {
+PanelView PackedMatrix::panel(std::int64_t index, std::int64_t ahead) const {
   const float* scales = reinterpret_cast<const float*>(scales_.data());
   if (scales != nullptr) scales += index * scale_blocks_ * kPanel;
-  return {dtype_, values_.data() + index * panel_bytes_, scales, columns_, first_scale_columns_,
-          tiles_};
+  const bool has_next = ahead > 0 && index + ahead < panel_count_;
+  return {dtype_,
+          values_.data() + index * panel_bytes_,
+          scales,
+          columns_,
+          first_scale_columns_,
+          tiles_,
+          has_next ? values_.data() + (index + ahead) * panel_bytes_ : nullptr,
+          has_next ? panel_bytes_ : 0};
 }
 
 void PackedMatrix::allocate(const std::string& name, const HostMatrix& matrix) {

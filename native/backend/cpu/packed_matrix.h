@@ -30,7 +30,8 @@ class PackedMatrix {
   // Outputs of one panel, and those of panel `index`, which may be fewer.
   std::int64_t panel_width() const { return gated_ ? kPanel / 2 : kPanel; }
   std::int64_t panel_width(std::int64_t index) const;
-  PanelView panel(std::int64_t index) const;
+  // `ahead`: which panel after it to fetch meanwhile; 0: none.
+  PanelView panel(std::int64_t index, std::int64_t ahead = 0) const;
   std::int64_t bytes() const {
     return static_cast<std::int64_t>(values_.bytes() + scales_.bytes());
   }

@@ -56,6 +56,12 @@ void ModelRunner::on_ranks(const Body& body) {
 }
 
 std::vector<float> ModelRunner::step(const std::vector<RunnerChunk>& chunks) {
+  std::vector<float> logits;
+  run_step(chunks, &logits);
+  return logits;
+}
+
+void ModelRunner::run_step(const std::vector<RunnerChunk>& chunks, std::vector<float>* logits) {
   std::vector<std::int32_t> tokens;
   std::vector<SequenceRows> sequences;
   for (const RunnerChunk& chunk : chunks) {
@@ -65,17 +71,16 @@ std::vector<float> ModelRunner::step(const std::vector<RunnerChunk>& chunks) {
     sequences.push_back({chunk.begin, chunk.end - chunk.begin, sequence.prompt_length,
                          sequence.block_table.data()});
   }
-  std::vector<std::int32_t> logit_rows(tokens.size());
+  std::vector<std::int32_t> logit_rows(logits == nullptr ? 0 : tokens.size());
   std::iota(logit_rows.begin(), logit_rows.end(), 0);
   const ForwardBatch batch{tokens, sequences, logit_rows};
-  const auto rows = static_cast<std::int64_t>(tokens.size());
-  std::vector<float> logits(static_cast<std::size_t>(rows * config_.vocab_size));
+  const auto rows = static_cast<std::int64_t>(logit_rows.size());
+  if (logits != nullptr) logits->resize(static_cast<std::size_t>(rows * config_.vocab_size));
   on_ranks([&](std::size_t index) {
     Transformer& transformer = *ranks_[index].transformer;
     transformer.forward(batch);
-    transformer.logits(0, rows, index == 0 ? logits.data() : nullptr);
+    transformer.logits(0, rows, index == 0 && rows > 0 ? logits->data() : nullptr);
   });
-  return logits;
 }
 
 std::vector<float> ModelRunner::run(const RunnerSequence& sequence, std::int32_t chunk_size) {

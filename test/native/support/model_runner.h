@@ -46,6 +46,8 @@ class ModelRunner {
   std::string description() const;
   std::int64_t weight_bytes() const;
 
+  // One step without logits.
+  void forward(const std::vector<RunnerChunk>& chunks) { run_step(chunks, nullptr); }
   // One step: logits of every row, [rows, vocab_size].
   std::vector<float> step(const std::vector<RunnerChunk>& chunks);
   // The whole sequence in chunks of at most `chunk_size` tokens, alone: [tokens, vocab_size].
@@ -57,6 +59,8 @@ class ModelRunner {
     std::unique_ptr<Communicator> communicator;
     std::unique_ptr<Transformer> transformer;
   };
+  // `logits` null: none are computed.
+  void run_step(const std::vector<RunnerChunk>& chunks, std::vector<float>* logits);
   // Calls body(rank index) on every rank at once; rethrows the first error.
   template <typename Body>
   void on_ranks(const Body& body);

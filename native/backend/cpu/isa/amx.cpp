@@ -66,10 +66,34 @@ struct alignas(64) TileConfig {
   std::uint8_t rows[16] = {};
 };
 
+// Lines to fetch into the second-level cache, a few in each step of a product.
+class Prefetch {
+ public:
+  Prefetch() = default;
+  Prefetch(const std::byte* begin, std::int64_t bytes, std::int64_t steps)
+      : next_(begin),
+        end_(begin + bytes),
+        step_bytes_(lesser(round_up(bytes / (steps + 1) + 1, kLine), kLinesMax * kLine)) {}
+  void step() {
+    if (next_ >= end_) return;
+    for (std::int64_t i = 0; i < step_bytes_; i += kLine) __builtin_prefetch(next_ + i, 0, 2);
+    next_ += step_bytes_;
+  }
+
+ private:
+  static constexpr std::int64_t kLine = 64;
+  static constexpr std::int64_t kLinesMax = 64;
+  const std::byte* next_ = nullptr;
+  const std::byte* end_ = nullptr;
+  std::int64_t step_bytes_ = 0;
+};
+
 // The shape of the tiles while products are made. Tiles 0-3 hold sums, 4 (and 5, 6) rows, the
 // others weights; the last group has fewer rows.
 class TileSession {
  public:
+  Prefetch prefetch;
+
   TileSession() = default;
   TileSession(const TileSession&) = delete;
   TileSession& operator=(const TileSession&) = delete;
@@ -118,7 +142,8 @@ void store_sums(float* const (&c)[4], std::int64_t c_bytes) {
 }
 
 // Two groups of rows by two vectors of columns.
-void product_2x2(const TileProduct& product, std::int64_t group, std::int64_t column) {
+void product_2x2(const TileProduct& product, std::int64_t group, std::int64_t column,
+                 Prefetch& prefetch) {
   float* const c[4] = {product.c_at(group, column), product.c_at(group, column + 16),
                        product.c_at(group + 1, column), product.c_at(group + 1, column + 16)};
   load_sums(product.accumulate, c, product.c_row * 4);
@@ -133,6 +158,7 @@ void product_2x2(const TileProduct& product, std::int64_t group, std::int64_t co
     _tile_loadd(5, a + product.a.group_stride, product.a.row_stride);
     _tile_dpbf16ps(2, 5, 6);
     _tile_dpbf16ps(3, 5, 7);
+    prefetch.step();
     a += product.a.step_stride;
     b += product.b_step(step);
   }
@@ -212,7 +238,8 @@ void multiply_group(const TileProduct& product, std::int64_t group) {
 }
 
 // Full groups of rows; returns how many were done.
-std::int64_t multiply_full_groups(const TileProduct& product, std::int64_t groups) {
+std::int64_t multiply_full_groups(const TileProduct& product, std::int64_t groups,
+                                  Prefetch& prefetch) {
   std::int64_t group = 0;
   if (product.columns == 16) {
     for (; group + 4 <= groups; group += 4) product_4x1(product, group, 0);
@@ -220,7 +247,8 @@ std::int64_t multiply_full_groups(const TileProduct& product, std::int64_t group
   }
   for (; group + 2 <= groups; group += 2) {
     std::int64_t column = 0;
-    for (; column + 32 <= product.columns; column += 32) product_2x2(product, group, column);
+    for (; column + 32 <= product.columns; column += 32)
+      product_2x2(product, group, column, prefetch);
     for (; column < product.columns; column += 16) {
       product_1x1(product, group, column);
       product_1x1(product, group + 1, column);
@@ -234,7 +262,7 @@ void multiply_tiles(TileSession& session, const TileProduct& product) {
   const std::int64_t tail = product.rows % kRowGroup;
   if (groups > 0) {
     session.configure(kRowGroup);
-    std::int64_t group = multiply_full_groups(product, groups);
+    std::int64_t group = multiply_full_groups(product, groups, session.prefetch);
     for (; group < groups; ++group) multiply_group(product, group);
   }
   if (tail > 0) {
@@ -350,6 +378,10 @@ void multiply_bf16_tiles(const PreparedRows& x, std::int64_t rows, const PanelVi
   const std::int64_t width = rows > kRowGroup ? kTileColumns : padded;
   const auto* values = static_cast<const std::byte*>(panel.values);
   TileSession session;
+  // Two passes over half a panel for each pair of groups; fewer rows only read what they need,
+  // which the hardware foresees.
+  const std::int64_t steps = rows / (2 * kRowGroup) * 2 * (padded / kStep);
+  session.prefetch = Prefetch(panel.next, panel.next_bytes, steps);
   for (std::int64_t begin = 0; begin < padded; begin += width) {
     PreparedRows a = x;
     a.data += begin / kStep * x.step_stride;

@@ -51,8 +51,7 @@ RunnerSequence sequence_of(std::int32_t tokens, std::int32_t first_block, std::i
 void time_prefill(ModelRunner& runner, const RunnerSequence& sequence) {
   for (const std::int32_t rows : {64, 512, 2048}) {
     if (rows > static_cast<std::int32_t>(sequence.tokens.size())) continue;
-    const double seconds =
-        median_seconds(5, [&] { runner.forward({{&sequence, 0, rows}}); });
+    const double seconds = median_seconds(5, [&] { runner.forward({{&sequence, 0, rows}}); });
     std::printf("prefill %5d rows            %9.2f ms  %8.0f tok/s\n", rows, seconds * 1e3,
                 rows / seconds);
   }

@@ -3,6 +3,7 @@ import type { EtapError } from '../errors.ts';
 import type { TextModel } from '../text/index.ts';
 import type { GenerationListener } from './generation.ts';
 import type { GenerationRequest } from './generation-request.ts';
+import type { MessagePart } from './message-parts.ts';
 import type { SequenceOutcome } from './sequence-text.ts';
 
 /** Fields of the request's log line. */
@@ -40,9 +41,11 @@ export class GenerationLog {
   tap(listener: GenerationListener): GenerationListener {
     return {
       onPromptLogprobs: (index, tokens) => listener.onPromptLogprobs(index, tokens),
-      onText: (index, text, tokenCount, detail) => {
-        if (this.#text !== null) this.#completions[index] = (this.#completions[index] ?? '') + text;
-        listener.onText(index, text, tokenCount, detail);
+      onParts: (index, parts, progress) => {
+        if (this.#text !== null) {
+          this.#completions[index] = (this.#completions[index] ?? '') + parts.map(logged).join('');
+        }
+        listener.onParts(index, parts, progress);
       },
       onSequenceEnd: (index, outcome) => {
         this.#outcomes.push(outcome);
@@ -83,4 +86,10 @@ export class GenerationLog {
       completions: this.#completions,
     };
   }
+}
+
+/** A part as the log has it: its text, or the name of the tool that is called. */
+function logged(part: MessagePart): string {
+  if (part.kind === 'toolCall') return part.name;
+  return part.kind === 'toolCallEnd' ? '' : part.text;
 }

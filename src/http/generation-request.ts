@@ -1,6 +1,7 @@
 /** One API call after validation: what every wire format is translated into. */
 import type { GenerateCommand } from '../engine/index.ts';
 import type { SamplingParams } from '../sampling-params.ts';
+import type { MessageRules } from './message-parts.ts';
 
 export type Prompt = {
   readonly tokens: Int32Array;
@@ -25,6 +26,8 @@ export type GenerationRequest = {
   readonly stopStrings: readonly string[];
   readonly includeStop: boolean;
   readonly skipSpecial: boolean;
+  /** How the text is read as a message; null leaves it raw, as /v1/completions has it. */
+  readonly message: MessageRules | null;
   /** The wire format shows single tokens: log-probabilities or ids. */
   readonly wantsTokens: boolean;
   readonly priority: number;

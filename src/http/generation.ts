@@ -1,5 +1,6 @@
 /**
- * Runs one generation request: starts its sequences in the engine and hands on what they say as text.
+ * Runs one generation request: starts its sequences in the engine and hands on what they say as
+ * message parts.
  * Every wire format is a listener of it. Whatever happens, each sequence ends once, and after a
  * failure of one sequence the others are aborted and the listener hears the failure alone.
  */
@@ -12,14 +13,15 @@ import {
   promptOf,
   sequenceCount,
 } from './generation-request.ts';
-import { type SequenceOutcome, SequenceText, type TokenDetail } from './sequence-text.ts';
+import type { MessagePart, Progress } from './message-parts.ts';
+import { type SequenceOutcome, SequenceText } from './sequence-text.ts';
 import type { HttpMetrics } from './server-deps.ts';
 
 /** Hears one request; `index` counts all choices of the first prompt, then of the next. */
 export type GenerationListener = {
   onPromptLogprobs(index: number, tokens: readonly TokenLogprobs[]): void;
-  /** `text` became certain; `tokenCount` tokens of this sequence were generated so far. */
-  onText(index: number, text: string, tokenCount: number, detail: TokenDetail | null): void;
+  /** Parts that became certain, in order; none where only ids or counts are news. */
+  onParts(index: number, parts: readonly MessagePart[], progress: Progress): void;
   onSequenceEnd(index: number, outcome: SequenceOutcome): void;
   /** Nothing follows. */
   onFailure(error: EtapError): void;
@@ -103,8 +105,7 @@ export class Generation {
       }),
       sink: {
         onPromptLogprobs: (tokens) => this.#listener.onPromptLogprobs(index, tokens),
-        onText: (shown, tokenCount, detail) =>
-          this.#listener.onText(index, shown, tokenCount, detail),
+        onParts: (parts, progress) => this.#listener.onParts(index, parts, progress),
         onEnd: (outcome) => {
           this.#open.delete(index);
           this.#listener.onSequenceEnd(index, outcome);
@@ -125,6 +126,7 @@ export class Generation {
       promptTokenCount: promptOf(this.#request, index).tokens.length,
       cachedTokenCount: 0,
       completionTokenCount: 0,
+      reasoningTokenCount: 0,
       finish: null,
     });
   }

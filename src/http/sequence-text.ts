@@ -1,26 +1,23 @@
-/** One sequence as text: detokenizes, finds stop strings, and says in the client's terms how it ended. */
+/** One sequence as text: detokenizes, reads message parts, and says in the client's terms how it ended. */
 import type { FinishRecord, SequenceListener, TokenLogprobs } from '../engine/index.ts';
 import { ERROR_TABLE, type ErrorCode, EtapError } from '../errors.ts';
-import { type Detokenizer, StopMatcher, type TextModel } from '../text/index.ts';
+import type { Detokenizer, TextModel } from '../text/index.ts';
 import type { GenerationRequest, Prompt } from './generation-request.ts';
+import type { MessagePart, Progress } from './message-parts.ts';
+import { OutputReader, type ReadPart } from './output-reader.ts';
 import type { SequenceTimeline } from './server-deps.ts';
 import { type TextToken, TokenTrail } from './token-trail.ts';
 
-/** Tokens that became visible, for requests with `wantsTokens`. */
-export type TokenDetail = {
-  /** Tokens that the text shown so far covers. */
-  readonly tokens: readonly TextToken[];
-  /** Every generated id, also those of a stop string that the text leaves out. */
-  readonly ids: readonly number[];
-};
-
 export type SequenceOutcome = {
-  readonly finishReason: 'stop' | 'length';
+  /** `tool_calls` where calls were made; but `length`, always, where the text was cut off. */
+  readonly finishReason: 'stop' | 'length' | 'tool_calls';
   /** The stop string, or the stop token that the client named; null otherwise. */
   readonly stopReason: string | number | null;
   readonly promptTokenCount: number;
   readonly cachedTokenCount: number;
   readonly completionTokenCount: number;
+  /** Of the completion tokens, those up to the end of thinking. */
+  readonly reasoningTokenCount: number;
   /** What the engine measured; null where it was not needed. */
   readonly finish: FinishRecord | null;
 };
@@ -28,13 +25,15 @@ export type SequenceOutcome = {
 /** What a sequence tells; after `onEnd` or `onFailure` nothing follows. */
 export type SequenceSink = {
   onPromptLogprobs(tokens: readonly TokenLogprobs[]): void;
-  /** `text` may be '' where only tokens became visible; `tokenCount` tokens were generated so far. */
-  onText(text: string, tokenCount: number, detail: TokenDetail | null): void;
+  /** Parts that became certain, often one; none where only ids or counts are news. */
+  onParts(parts: readonly MessagePart[], progress: Progress): void;
   onEnd(outcome: SequenceOutcome): void;
   onFailure(error: EtapError): void;
-  /** A stop string was found: the engine need not go on. */
+  /** The answer is complete: the engine need not go on. */
   onStopFound(): void;
 };
+
+const NONE: readonly never[] = [];
 
 export class SequenceText implements SequenceListener {
   readonly #request: GenerationRequest;
@@ -42,12 +41,11 @@ export class SequenceText implements SequenceListener {
   readonly #timeline: SequenceTimeline;
   readonly #sink: SequenceSink;
   readonly #detokenizer: Detokenizer;
-  readonly #matcher: StopMatcher | null;
+  readonly #reader: OutputReader;
   readonly #trail: TokenTrail | null;
   #ids: number[] = [];
   #tokenCount = 0;
-  /** The stop string that ended the text. */
-  #stop: string | null = null;
+  #reasoningTokenCount = 0;
   #ended = false;
   #silent = false;
 
@@ -66,7 +64,7 @@ export class SequenceText implements SequenceListener {
     this.#timeline = timeline;
     this.#sink = sink;
     this.#detokenizer = text.createDetokenizer(request);
-    this.#matcher = request.stopStrings.length > 0 ? new StopMatcher(request.stopStrings) : null;
+    this.#reader = new OutputReader(request);
     this.#trail = request.wantsTokens ? new TokenTrail(text.tokenizer, request) : null;
   }
 
@@ -75,7 +73,7 @@ export class SequenceText implements SequenceListener {
   }
 
   onToken(tokenId: number, logprobs: TokenLogprobs | null): void {
-    if (this.#silent || this.#stop !== null || this.#prompt.maxTokens === 0) return;
+    if (this.#silent || this.#reader.stop !== null || this.#prompt.maxTokens === 0) return;
     this.#timeline.onToken();
     this.#push(tokenId, logprobs);
   }
@@ -84,13 +82,13 @@ export class SequenceText implements SequenceListener {
     if (this.#ended) return;
     this.#ended = true;
     const failed = finish.reason === 'error' || finish.reason === 'abort';
-    if (this.#silent || (failed && this.#stop === null)) {
+    if (this.#silent || (failed && this.#reader.stop === null)) {
       this.#timeline.onFinish(finish);
       if (!this.#silent) this.#sink.onFailure(finishError(finish));
       return;
     }
-    if (this.#stop === null) this.#pushRest(finish.stopTokenId);
-    this.#timeline.onFinish(this.#stop === null ? finish : { ...finish, reason: 'stop' });
+    if (this.#reader.stop === null) this.#pushRest(finish.stopTokenId);
+    this.#timeline.onFinish(this.#reader.stop === null ? finish : { ...finish, reason: 'stop' });
     this.#sink.onEnd(this.#outcome(finish));
   }
 
@@ -110,31 +108,31 @@ export class SequenceText implements SequenceListener {
       this.#trail.add(tokenId, logprobs);
       this.#ids.push(tokenId);
     }
-    // Text before the least number of tokens is shown as it is and takes no part in a stop string.
-    if (this.#matcher === null || this.#tokenCount <= this.#request.minTokens) this.#show(text);
-    else if (text !== '') this.#match(this.#matcher, text);
+    const wasThinking = this.#reader.insideThinking;
+    // Text before the least number of tokens takes no part in a stop string.
+    const parts = this.#reader.push(text, this.#tokenCount > this.#request.minTokens);
+    if (wasThinking || this.#reader.insideThinking) this.#reasoningTokenCount++;
+    this.#tell(parts);
+    if (this.#reader.stop !== null && !this.#ended) this.#sink.onStopFound();
   }
 
-  #match(matcher: StopMatcher, certain: string): void {
-    const { text, stop } = matcher.push(certain);
-    this.#stop = stop;
-    this.#show(stop !== null && this.#request.includeStop ? text + stop : text);
-    if (stop !== null && !this.#ended) this.#sink.onStopFound();
-  }
-
-  #show(text: string): void {
-    if (this.#trail === null) {
-      if (text !== '') this.#sink.onText(text, this.#tokenCount, null);
-      return;
-    }
-    this.#tell(text, this.#trail.show(text));
-  }
-
-  #tell(text: string, tokens: readonly TextToken[]): void {
-    if (text === '' && tokens.length === 0 && this.#ids.length === 0) return;
+  #tell(read: readonly ReadPart[], rest: readonly TextToken[] = NONE): void {
+    const parts = read.map((part) => this.#withTokens(part));
+    if (rest.length > 0) parts.push({ kind: 'content', text: '', tokens: rest });
+    if (parts.length === 0 && this.#ids.length === 0) return;
     const ids = this.#ids;
-    this.#ids = [];
-    this.#sink.onText(text, this.#tokenCount, { tokens, ids });
+    if (ids.length > 0) this.#ids = [];
+    this.#sink.onParts(parts, {
+      tokenCount: this.#tokenCount,
+      reasoningTokenCount: this.#reasoningTokenCount,
+      ids,
+    });
+  }
+
+  #withTokens(part: ReadPart): MessagePart {
+    if (part.kind !== 'content') return part;
+    const { kind, text, start } = part;
+    return { kind, text, tokens: this.#trail?.cover(start, text) ?? NONE };
   }
 
   /** What waited for more, once the engine is done. */
@@ -142,30 +140,30 @@ export class SequenceText implements SequenceListener {
     if (this.#prompt.maxTokens === 0) return;
     let rest = '';
     if (stopTokenId !== null) {
-      this.#ids.push(stopTokenId);
+      if (this.#trail !== null) this.#ids.push(stopTokenId);
       if (this.#request.includeStop) rest = this.#detokenizer.push(stopTokenId);
     }
     rest += this.#detokenizer.flush();
-    if (this.#matcher !== null) {
-      this.#match(this.#matcher, rest);
-      if (this.#stop !== null) return;
-      rest = this.#matcher.flush();
-    }
-    this.#show(rest);
-    if (this.#trail !== null) this.#tell('', this.#trail.rest());
+    this.#tell([...this.#reader.push(rest, true), ...this.#reader.finish()]);
+    // All of a raw text's tokens are shown, also those without a character of their own.
+    const isWholeText = this.#request.message === null && this.#reader.stop === null;
+    if (isWholeText && this.#trail !== null) this.#tell(NONE, this.#trail.rest());
   }
 
   #outcome(finish: FinishRecord): SequenceOutcome {
     const { maxTokens } = this.#prompt;
-    const stopTokenId = this.#stop === null && maxTokens > 0 ? finish.stopTokenId : null;
+    const { stop, callCount } = this.#reader;
+    const stopTokenId = stop === null && maxTokens > 0 ? finish.stopTokenId : null;
     const named = stopTokenId !== null && this.#request.namedStopTokenIds.has(stopTokenId);
-    const stopped = this.#stop !== null || finish.reason === 'stop';
+    const stopped = maxTokens > 0 && (stop !== null || finish.reason === 'stop');
+    const whole = callCount > 0 ? 'tool_calls' : 'stop';
     return {
-      finishReason: stopped && maxTokens > 0 ? 'stop' : 'length',
-      stopReason: this.#stop ?? (named ? stopTokenId : null),
+      finishReason: stopped ? whole : 'length',
+      stopReason: stop?.stopString ?? (named ? stopTokenId : null),
       promptTokenCount: this.#prompt.tokens.length,
       cachedTokenCount: finish.cachedTokenCount,
       completionTokenCount: this.#tokenCount + (stopTokenId === null ? 0 : 1),
+      reasoningTokenCount: this.#reasoningTokenCount,
       finish,
     };
   }

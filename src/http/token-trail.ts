@@ -1,7 +1,6 @@
-/** The tokens behind a text: where in it each begins, and which of them the shown text covers. */
+/** The tokens behind a text: where in it each stands, and which of them a part of it covers. */
 import type { TokenLogprobs } from '../engine/index.ts';
-import type { Tokenizer } from '../text/index.ts';
-import { CharacterCounter, characterCount } from './character-counter.ts';
+import { CharacterCounter, characterCount, type Tokenizer } from '../text/index.ts';
 
 /** One token of an answer, for clients that asked for tokens. */
 export type TextToken = {
@@ -15,8 +14,8 @@ export class TokenTrail {
   readonly #tokenizer: Tokenizer;
   readonly #skipSpecial: boolean;
   readonly #counter = new CharacterCounter();
-  #waiting: TextToken[] = [];
-  #shownCount = 0;
+  /** Tokens that no part has covered, each with the number of characters up to its end. */
+  #waiting: { readonly token: TextToken; readonly end: number }[] = [];
 
   constructor(tokenizer: Tokenizer, options: { readonly skipSpecial: boolean }) {
     this.#tokenizer = tokenizer;
@@ -24,26 +23,30 @@ export class TokenTrail {
   }
 
   add(id: number, logprobs: TokenLogprobs | null): void {
-    this.#waiting.push({ id, offset: this.#advance(id), logprobs });
+    const offset = this.#advance(id);
+    this.#waiting.push({ token: { id, offset, logprobs }, end: this.#counter.count });
   }
 
-  /** Tokens that begin within the text once `text` is shown too. */
-  show(text: string): readonly TextToken[] {
-    this.#shownCount += characterCount(text);
-    const hidden = this.#waiting.findIndex((token) => token.offset >= this.#shownCount);
-    return this.#take(hidden < 0 ? this.#waiting.length : hidden);
+  /**
+   * Tokens with a character in `text`, which stands behind `start` characters; a token is given
+   * once. Those in front of it belong to no part, and are dropped.
+   */
+  cover(start: number, text: string): readonly TextToken[] {
+    const end = start + characterCount(text);
+    const first = this.#waiting.findIndex((waiting) => reaches(waiting, start));
+    if (first < 0) return [];
+    const beyond = this.#waiting.findIndex(({ token }) => token.offset >= end);
+    const last = beyond < 0 ? this.#waiting.length : beyond;
+    const covered = this.#waiting.slice(first, last);
+    this.#waiting = this.#waiting.slice(Math.max(first, last));
+    return covered.map(({ token }) => token);
   }
 
   /** All others, once the text is complete and nothing of it was cut off. */
   rest(): readonly TextToken[] {
-    return this.#take(this.#waiting.length);
-  }
-
-  #take(count: number): readonly TextToken[] {
-    if (count === 0) return [];
-    const taken = this.#waiting.slice(0, count);
-    this.#waiting = this.#waiting.slice(count);
-    return taken;
+    const rest = this.#waiting;
+    this.#waiting = [];
+    return rest.map(({ token }) => token);
   }
 
   /** Offset of the token's first character. */
@@ -57,3 +60,7 @@ export class TokenTrail {
     return offset;
   }
 }
+
+/** The token has a character at or behind `start`, or stands there without any. */
+const reaches = ({ token, end }: { token: TextToken; end: number }, start: number): boolean =>
+  end > start || token.offset >= start;

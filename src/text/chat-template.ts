@@ -3,9 +3,6 @@ import { Template } from '@huggingface/jinja';
 import { EtapError } from '../errors.ts';
 import type { ChatMessage, RenderOptions } from './text-model.ts';
 
-/** Assistant text may carry its own thinking: templates look for these markers to cut it off. */
-export const THINK_MARKERS: ReadonlySet<string> = new Set(['<think>', '</think>']);
-
 /** Template variables that a request may not replace. */
 const RESERVED = new Set(['messages', 'tools', 'add_generation_prompt', 'bos_token', 'eos_token']);
 

@@ -1,8 +1,9 @@
 /** Builds the text side of a model from its checkpoint folder. */
 import { EtapError } from '../errors.ts';
-import { ChatTemplate, THINK_MARKERS } from './chat-template.ts';
+import { ChatTemplate } from './chat-template.ts';
 import { StreamingDetokenizer } from './detokenizer.ts';
 import { type ModelFiles, readModelFiles } from './model-files.ts';
+import { startsInsideThinking, THINK_MARKERS } from './output-markers.ts';
 import { SpecialTokenGuard } from './special-token-guard.ts';
 import type {
   ChatMessage,
@@ -19,6 +20,9 @@ import { Vocabulary } from './vocabulary.ts';
 export function loadTextModel(folder: string): TextModel {
   return new CheckpointTextModel(readModelFiles(folder));
 }
+
+/** Assistant text may carry its own thinking: templates look for these markers to cut it off. */
+const OWN_THINKING: ReadonlySet<string> = new Set(THINK_MARKERS);
 
 class CheckpointTextModel implements TextModel {
   readonly tokenizer: BpeTokenizer;
@@ -62,10 +66,12 @@ class CheckpointTextModel implements TextModel {
     }
     const guard = this.#guard.chooseGuard(stringsIn([messages, options.tools, options.kwargs]));
     const protect = (text: string, role: ChatMessage['role'] | null) =>
-      this.#guard.protect(text, guard, role === 'assistant' ? THINK_MARKERS : undefined);
+      this.#guard.protect(text, guard, role === 'assistant' ? OWN_THINKING : undefined);
     const rendered = this.#template.render(messages, options, protect);
     const tokens = await this.tokenizer.encodeSegments(this.#guard.segments(rendered, guard));
-    return { text: rendered.replaceAll(guard, ''), tokens };
+    // Markers that a user wrote have the guard inside, and so say nothing here.
+    const endsInThinking = startsInsideThinking(rendered);
+    return { text: rendered.replaceAll(guard, ''), tokens, endsInThinking };
   }
 
   createDetokenizer(options: { readonly skipSpecial: boolean }): Detokenizer {

@@ -9,16 +9,22 @@ export type Piece = { readonly text: string } | { readonly marker: string };
 export class MarkerScanner {
   readonly #markers: readonly string[];
   readonly #longest: number;
+  /** Text without any of these characters is neither a marker nor the beginning of one. */
+  readonly #firstCharacters: readonly string[];
   #held = '';
 
   /** @param markers non-empty strings */
   constructor(markers: readonly string[]) {
     this.#markers = markers;
     this.#longest = Math.max(0, ...markers.map((marker) => marker.length));
+    this.#firstCharacters = [...new Set(markers.map((marker) => marker.slice(0, 1)))];
   }
 
   /** Text and markers that became certain, in order. */
   push(text: string): Piece[] {
+    if (this.#held === '' && !this.#firstCharacters.some((first) => text.includes(first))) {
+      return text === '' ? [] : [{ text }];
+    }
     const pieces: Piece[] = [];
     let buffer = this.#held + text;
     for (let match = this.#first(buffer); match !== null; match = this.#first(buffer)) {
@@ -31,6 +37,10 @@ export class MarkerScanner {
     const certain = buffer.slice(0, buffer.length - heldLength);
     if (certain !== '') pieces.push({ text: certain });
     return pieces;
+  }
+
+  get heldLength(): number {
+    return this.#held.length;
   }
 
   /** The text still held back, once no more will come. */

@@ -8,15 +8,17 @@ export const CALL_BEGIN = '<｜tool▁call▁begin｜>';
 export const CALL_END = '<｜tool▁call▁end｜>';
 export const CALL_SEPARATOR = '<｜tool▁sep｜>';
 
-export const OUTPUT_MARKERS: readonly string[] = [
-  THINK_BEGIN,
-  THINK_END,
+export const THINK_MARKERS: readonly string[] = [THINK_BEGIN, THINK_END];
+
+export const TOOL_MARKERS: readonly string[] = [
   CALLS_BEGIN,
   CALLS_END,
   CALL_BEGIN,
   CALL_END,
   CALL_SEPARATOR,
 ];
+
+export const OUTPUT_MARKERS: readonly string[] = [...THINK_MARKERS, ...TOOL_MARKERS];
 
 /**
  * Where a completion begins, read off its prompt: newer templates end the prompt with `<think>`, so

@@ -26,6 +26,11 @@ export class StopMatcher {
     return { text: shown, stop: null };
   }
 
+  /** Length of the text that is held back because it may begin a stop string. */
+  get heldLength(): number {
+    return this.#scanner?.heldLength ?? 0;
+  }
+
   /** The text still held back, once no more will come. */
   flush(): string {
     return this.#scanner?.flush() ?? '';

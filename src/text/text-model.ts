@@ -25,8 +25,10 @@ export type RenderOptions = {
 };
 
 export type RenderedPrompt = {
-  /** The prompt as text, for /apply-template and for the initial reasoning state. */
+  /** The prompt as text. */
   readonly text: string;
+  /** The prompt ends inside thinking: what the model writes first is no answer yet. */
+  readonly endsInThinking: boolean;
   readonly tokens: Int32Array;
 };
 

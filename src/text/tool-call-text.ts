@@ -7,6 +7,12 @@
 
 export type CallEvent = { readonly name: string } | { readonly argumentsText: string };
 
+export type CallEnd = {
+  readonly events: readonly CallEvent[];
+  /** Text of a call that never came to its name: it was no call. */
+  readonly nameless: string;
+};
+
 const FENCED_KIND = 'function';
 const FENCE_START = /^\s*([^\n]*?)[ \t]*\n\s*(?:```[a-z]*(?![a-z])\s*)?(?=[^\s`])/;
 /** White space and back ticks at the end: they may turn out to be the closing fence. */
@@ -16,7 +22,13 @@ const FENCE_END = /\s*```\s*$/;
 export class ToolCallText {
   #state: 'kind' | 'fencedName' | 'arguments' = 'kind';
   #fenced = false;
+  #named = false;
   #pending = '';
+
+  /** The name was told. */
+  get named(): boolean {
+    return this.#named;
+  }
 
   text(text: string): CallEvent[] {
     this.#pending += text;
@@ -33,38 +45,43 @@ export class ToolCallText {
       this.#state = 'fencedName';
       return [];
     }
-    this.#state = 'arguments';
-    return [{ name: before }];
+    return [this.#begin(before)];
   }
 
   /** The call is over, by its end marker or because the text ended. */
-  end(): CallEvent[] {
-    if (this.#state === 'kind') return [];
+  end(): CallEnd {
+    if (this.#state === 'kind') {
+      return { events: [], nameless: this.#pending.trim() === '' ? '' : this.#pending };
+    }
     const events: CallEvent[] = this.#state === 'fencedName' ? this.#nameWithoutFence() : [];
     const rest = this.#fenced ? this.#pending.replace(FENCE_END, '') : this.#pending.trimEnd();
     this.#pending = '';
-    return rest === '' ? events : [...events, { argumentsText: rest }];
+    return { events: rest === '' ? events : [...events, { argumentsText: rest }], nameless: '' };
+  }
+
+  #begin(name: string): CallEvent {
+    this.#state = 'arguments';
+    this.#named = true;
+    return { name };
   }
 
   #afterFencedKind(): CallEvent[] {
     // A function that is itself called "function", in the V3.1 form.
     if (this.#pending.trimStart().startsWith('{')) {
-      this.#state = 'arguments';
-      return [{ name: FENCED_KIND }, ...this.#moreArguments()];
+      return [this.#begin(FENCED_KIND), ...this.#moreArguments()];
     }
     const match = FENCE_START.exec(this.#pending);
     if (match === null) return [];
-    this.#state = 'arguments';
     this.#fenced = true;
     this.#pending = this.#pending.slice(match[0].length);
-    return [{ name: match[1] ?? '' }, ...this.#moreArguments()];
+    return [this.#begin(match[1] ?? ''), ...this.#moreArguments()];
   }
 
   /** The call ended before any arguments: its name may still be there. */
   #nameWithoutFence(): CallEvent[] {
     const [name = ''] = this.#pending.trim().split('\n');
     this.#pending = '';
-    return name === '' ? [] : [{ name: name.trim() }];
+    return name === '' ? [] : [this.#begin(name.trim())];
   }
 
   #moreArguments(): CallEvent[] {

@@ -69,7 +69,7 @@ export class FakeTextModel implements TextModel {
     const text = `<bos>${turns}${options.addGenerationPrompt ? '[assistant]' : ''}`;
     const plain = text.slice('<bos>'.length);
     const tokens = await this.tokenizer.encode(plain, { addBos: true, parseSpecial: false });
-    return { text, tokens };
+    return { text, tokens, endsInThinking: options.kwargs.thinking === true };
   }
 
   createDetokenizer({ skipSpecial }: { readonly skipSpecial: boolean }): Detokenizer {

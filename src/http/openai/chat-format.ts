@@ -1,11 +1,20 @@
 /** Answers of /v1/chat/completions. */
 import type { AnswerOptions } from './answer.ts';
-import type { TextPart } from './choice.ts';
+import { chatDelta, chatDeltaJson, chatMessage } from './chat-message.ts';
+import type { GatheredPart } from './choice.ts';
 import { chatLogprobs, promptLogprobs } from './logprobs.ts';
 import type { WireFormat } from './wire-format.ts';
 
-const logprobsOf = ({ showLogprobs, style }: AnswerOptions, { tokens }: TextPart) =>
-  showLogprobs ? { content: chatLogprobs(tokens, style), refusal: null } : null;
+/** Of the tokens of the content; thinking and tool calls have none. */
+function logprobsOf(
+  { showLogprobs, style }: AnswerOptions,
+  parts: readonly GatheredPart[],
+): object | null {
+  const ofContent = parts.filter((part) => part.kind === 'content');
+  if (!showLogprobs || ofContent.length === 0) return null;
+  const tokens = ofContent.flatMap((part) => part.tokens);
+  return { content: chatLogprobs(tokens, style), refusal: null };
+}
 
 export const chatFormat: WireFormat = {
   idPrefix: 'chatcmpl-',
@@ -24,14 +33,14 @@ export const chatFormat: WireFormat = {
   },
 
   choice: (options, choice) => {
-    const part = choice.take();
+    const { parts, ids } = choice.take();
     return {
       index: choice.index,
-      message: { role: 'assistant', content: part.text, refusal: null },
-      logprobs: logprobsOf(options, part),
+      message: chatMessage(parts),
+      logprobs: logprobsOf(options, parts),
       finish_reason: choice.outcome?.finishReason,
       stop_reason: choice.outcome?.stopReason,
-      ...(options.showTokenIds && { token_ids: part.ids }),
+      ...(options.showTokenIds && { token_ids: ids }),
     };
   },
 
@@ -48,17 +57,15 @@ export const chatFormat: WireFormat = {
         : {},
   }),
 
-  textFrame: (index) => [
-    `{"index":${index},"delta":{"content":`,
-    '},"logprobs":null,"finish_reason":null}',
-  ],
+  plainDelta: (index, part) =>
+    `{"index":${index},"delta":${chatDeltaJson(part)},"logprobs":null,"finish_reason":null}`,
 
-  delta: (options, { index }, part) => ({
+  delta: (options, { index }, { part, ids }) => ({
     index,
-    delta: { content: part.text },
-    logprobs: logprobsOf(options, part),
+    delta: part === null ? {} : chatDelta(part),
+    logprobs: part === null ? null : logprobsOf(options, [part]),
     finish_reason: null,
-    ...(options.showTokenIds && { token_ids: part.ids }),
+    ...(options.showTokenIds && { token_ids: ids }),
   }),
 
   finish: (index, { finishReason, stopReason }) => ({

@@ -3,7 +3,8 @@ import type { TokenLogprobs } from '../../engine/index.ts';
 import type { EtapError } from '../../errors.ts';
 import type { GenerationListener } from '../generation.ts';
 import { sequenceCount } from '../generation-request.ts';
-import type { SequenceOutcome, TokenDetail } from '../sequence-text.ts';
+import type { MessagePart, Progress } from '../message-parts.ts';
+import type { SequenceOutcome } from '../sequence-text.ts';
 import type { AnswerOptions } from './answer.ts';
 import { Choice } from './choice.ts';
 import { UsageMeter } from './usage.ts';
@@ -39,8 +40,8 @@ export class AnswerCollector implements GenerationListener {
     if (choice !== undefined) choice.promptLogprobs = tokens;
   }
 
-  onText(index: number, text: string, _tokenCount: number, detail: TokenDetail | null): void {
-    this.#choices[index]?.add(text, detail);
+  onParts(index: number, parts: readonly MessagePart[], progress: Progress): void {
+    this.#choices[index]?.add(parts, progress);
   }
 
   onSequenceEnd(index: number, outcome: SequenceOutcome): void {

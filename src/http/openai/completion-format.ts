@@ -1,7 +1,8 @@
 /** Answers of /v1/completions. */
 import { promptOf } from '../generation-request.ts';
+import type { TextToken } from '../token-trail.ts';
 import type { AnswerOptions } from './answer.ts';
-import type { Choice, TextPart } from './choice.ts';
+import type { Choice, Gathered, GatheredPart } from './choice.ts';
 import {
   type CompletionLogprobs,
   completionLogprobs,
@@ -16,7 +17,7 @@ import type { WireFormat } from './wire-format.ts';
 function logprobsOf(
   { request, showLogprobs, style }: AnswerOptions,
   { index }: Choice,
-  { tokens }: TextPart,
+  tokens: readonly TextToken[],
 ): CompletionLogprobs | null {
   if (!showLogprobs) return null;
   return completionLogprobs(tokens, echoLength(promptOf(request, index)), style);
@@ -32,6 +33,12 @@ function logprobsOfEcho(
   return echoLogprobs(prompt, found, style);
 }
 
+/** Raw text has no parts but this one. */
+const contentOf = ({ parts }: Pick<Gathered, 'parts'>) => textAndTokens(parts[0] ?? null);
+
+const textAndTokens = (part: GatheredPart | null) =>
+  part?.kind === 'content' ? part : { text: '', tokens: [] };
+
 export const completionFormat: WireFormat = {
   idPrefix: 'cmpl-',
   answerObject: 'text_completion',
@@ -40,13 +47,14 @@ export const completionFormat: WireFormat = {
   answerFields: () => ({}),
 
   choice: (options, choice) => {
-    const part = choice.take();
+    const gathered = choice.take();
+    const { text, tokens } = contentOf(gathered);
     const prompt = promptOf(options.request, choice.index);
     const ofEcho = logprobsOfEcho(options, choice);
-    const ofText = logprobsOf(options, choice, part);
+    const ofText = logprobsOf(options, choice, tokens);
     return {
       index: choice.index,
-      text: (prompt.echoText ?? '') + part.text,
+      text: (prompt.echoText ?? '') + text,
       logprobs: ofEcho !== null && ofText !== null ? joinLogprobs(ofEcho, ofText) : ofText,
       finish_reason: choice.outcome?.finishReason,
       stop_reason: choice.outcome?.stopReason,
@@ -55,7 +63,7 @@ export const completionFormat: WireFormat = {
       }),
       ...(options.showTokenIds && {
         prompt_token_ids: [...prompt.tokens],
-        token_ids: part.ids,
+        token_ids: gathered.ids,
       }),
     };
   },
@@ -76,19 +84,21 @@ export const completionFormat: WireFormat = {
     };
   },
 
-  textFrame: (index) => [
-    `{"index":${index},"text":`,
+  plainDelta: (index, part) =>
+    `{"index":${index},"text":${JSON.stringify(textAndTokens(part).text)}` +
     ',"logprobs":null,"finish_reason":null,"stop_reason":null}',
-  ],
 
-  delta: (options, choice, part) => ({
-    index: choice.index,
-    text: part.text,
-    logprobs: logprobsOf(options, choice, part),
-    finish_reason: null,
-    stop_reason: null,
-    ...(options.showTokenIds && { token_ids: part.ids }),
-  }),
+  delta: (options, choice, { part, ids }) => {
+    const { text, tokens } = textAndTokens(part);
+    return {
+      index: choice.index,
+      text,
+      logprobs: logprobsOf(options, choice, tokens),
+      finish_reason: null,
+      stop_reason: null,
+      ...(options.showTokenIds && { token_ids: ids }),
+    };
+  },
 
   finish: (index, { finishReason, stopReason }) => ({
     index,

@@ -1,8 +1,7 @@
 /** Log-probabilities in the three shapes of the wire. */
 import { isUtf8 } from 'node:buffer';
 import type { TokenLogprobs } from '../../engine/index.ts';
-import type { Tokenizer } from '../../text/index.ts';
-import { CharacterCounter, characterCount } from '../character-counter.ts';
+import { CharacterCounter, characterCount, type Tokenizer } from '../../text/index.ts';
 import type { Prompt } from '../generation-request.ts';
 import type { TextToken } from '../token-trail.ts';
 

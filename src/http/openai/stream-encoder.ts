@@ -1,6 +1,6 @@
 /**
- * A generation as SSE frames of `data: JSON`. Text waits in its choice until the stream takes it, so
- * that what came meanwhile goes out as one delta. A plain text delta is a constant, the text, and
+ * A generation as SSE frames of `data: JSON`. Parts wait in their choice until the stream takes them,
+ * so that what came meanwhile goes out as one delta. A plain delta is a constant, the text, and
  * another constant: nothing else is turned into JSON for a token.
  */
 import type { TokenLogprobs } from '../../engine/index.ts';
@@ -8,7 +8,8 @@ import type { EtapError } from '../../errors.ts';
 import { errorBody } from '../error-body.ts';
 import type { GenerationListener } from '../generation.ts';
 import { sequenceCount } from '../generation-request.ts';
-import type { SequenceOutcome, TokenDetail } from '../sequence-text.ts';
+import type { MessagePart, Progress } from '../message-parts.ts';
+import type { SequenceOutcome } from '../sequence-text.ts';
 import type { FrameSource } from '../sse.ts';
 import type { AnswerOptions } from './answer.ts';
 import { Choice } from './choice.ts';
@@ -17,29 +18,18 @@ import type { WireFormat } from './wire-format.ts';
 
 /** Characters that one token with log-probabilities takes on the wire, and each further best one. */
 const TOKEN_FRAME_LENGTH = 100;
+/** Characters that a tool call takes on the wire beside its name. */
+const TOOL_CALL_LENGTH = 100;
 const DONE = 'data: [DONE]\n\n';
 
 /** Told when something waits; `failed` before the first frame was taken may still become a status. */
 export type EncoderEvents = { onWaiting(): void; onFailed(error: EtapError): void };
 
 class StreamChoice extends Choice {
-  /** Constant parts around a delta's text. */
-  readonly before: string;
-  readonly after: string;
   opened = false;
   finished = false;
   /** Is in the list of choices that have something to say. */
   waiting = false;
-
-  constructor(
-    index: number,
-    options: AnswerOptions,
-    frame: { readonly before: string; readonly after: string },
-  ) {
-    super(index, options);
-    this.before = frame.before;
-    this.after = frame.after;
-  }
 }
 
 export class StreamEncoder implements GenerationListener, FrameSource {
@@ -69,26 +59,22 @@ export class StreamEncoder implements GenerationListener, FrameSource {
     this.#tokenLength = TOKEN_FRAME_LENGTH * (1 + options.style.topCount);
     this.#head = `data: ${JSON.stringify(this.#headFields()).slice(0, -1)},"choices":[`;
     this.#tail = options.includeUsage ? '],"usage":null}\n\n' : ']}\n\n';
-    this.#choices = Array.from({ length: this.#unfinishedCount }, (_, index) => {
-      const [before, after] = format.textFrame(index);
-      return new StreamChoice(index, options, {
-        before: this.#head + before,
-        after: after + this.#tail,
-      });
-    });
+    this.#choices = Array.from(
+      { length: this.#unfinishedCount },
+      (_, index) => new StreamChoice(index, options),
+    );
   }
 
   onPromptLogprobs(index: number, tokens: readonly TokenLogprobs[]): void {
     this.#choice(index).promptLogprobs = tokens;
   }
 
-  onText(index: number, text: string, tokenCount: number, detail: TokenDetail | null): void {
+  onParts(index: number, parts: readonly MessagePart[], progress: Progress): void {
     const choice = this.#choice(index);
-    choice.add(text, detail);
-    this.#usage.onTokens(index, tokenCount);
-    this.waitingLength += text.length;
-    if (detail !== null) this.waitingLength += detail.tokens.length * this.#tokenLength;
-    this.#wait(choice);
+    choice.add(parts, progress);
+    this.#usage.onProgress(index, progress);
+    for (const part of parts) this.waitingLength += this.#lengthOf(part);
+    if (!choice.isEmpty) this.#wait(choice);
   }
 
   onSequenceEnd(index: number, outcome: SequenceOutcome): void {
@@ -137,18 +123,39 @@ export class StreamEncoder implements GenerationListener, FrameSource {
       const opening = this.#format.opening(this.#options, choice);
       if (opening !== null) frames += this.#frame(opening.choice, opening.fields);
     }
-    if (!this.#showsTokens && !this.#options.continuousUsage) {
-      const text = choice.takeText();
-      if (text !== '') frames += choice.before + JSON.stringify(text) + choice.after;
-    } else if (!choice.isEmpty) {
-      frames += this.#frame(this.#format.delta(this.#options, choice, choice.take()));
-    }
+    if (!choice.isEmpty) frames += this.#deltasOf(choice);
     if (choice.outcome !== null && !choice.finished) {
       choice.finished = true;
       this.#unfinishedCount--;
       frames += this.#frame(this.#format.finish(choice.index, choice.outcome));
     }
     return frames;
+  }
+
+  #deltasOf(choice: StreamChoice): string {
+    const { parts, ids } = choice.take();
+    if (!this.#showsTokens && !this.#options.continuousUsage) {
+      let frames = '';
+      for (const part of parts) {
+        frames += this.#head + this.#format.plainDelta(choice.index, part) + this.#tail;
+      }
+      return frames;
+    }
+    // Ids say nothing about parts: the first delta has them all.
+    const shown = parts.length === 0 ? [null] : parts;
+    return shown
+      .map((part, at) => {
+        const delta = { part, ids: at === 0 ? ids : [] };
+        return this.#frame(this.#format.delta(this.#options, choice, delta));
+      })
+      .join('');
+  }
+
+  #lengthOf(part: MessagePart): number {
+    if (part.kind === 'toolCall') return TOOL_CALL_LENGTH + part.name.length;
+    if (part.kind === 'toolCallEnd') return 0;
+    if (part.kind !== 'content') return part.text.length;
+    return part.text.length + part.tokens.length * this.#tokenLength;
   }
 
   #frame(choice: object, fields: object = {}): string {

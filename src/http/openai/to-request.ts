@@ -1,5 +1,6 @@
 /** Bodies of the completion routes as generation requests. */
 import { EtapError } from '../../errors.ts';
+import type { RenderedPrompt } from '../../text/index.ts';
 import type { GenerationRequest } from '../generation-request.ts';
 import { invalidField } from './invalid.ts';
 import { toRenderOptions } from './render-options.ts';
@@ -43,7 +44,7 @@ export async function completionToRequest(
     const room = roomAfter(prompt.tokens, body.max_tokens ?? 1, context.facts);
     return { ...prompt, maxTokens: body.max_tokens ?? Math.min(COMPLETION_TOKENS_DEFAULT, room) };
   });
-  return toRequest(settings, prompts, asked);
+  return toRequest(settings, prompts, asked, null);
 }
 
 /** Throws EtapError; nothing was tokenized if the fault is in a field. */
@@ -64,10 +65,14 @@ export async function chatToRequest(
     logprobsField: 'top_logprobs',
   };
   const settings = toSettings(body, asked, context);
-  const tokens = await renderTokens(body, context);
+  const { tokens, endsInThinking } = await renderPrompt(body, context);
   const room = roomAfter(tokens, asked.maxTokens ?? 1, context.facts);
   const prompt = { tokens, echoText: null, hiddenTokenCount: 0 };
-  return toRequest(settings, [{ ...prompt, maxTokens: asked.maxTokens ?? room }], asked);
+  return toRequest(settings, [{ ...prompt, maxTokens: asked.maxTokens ?? room }], asked, {
+    startsThinking: endsInThinking,
+    reasoning: 'shown',
+    toolCalls: 'none',
+  });
 }
 
 /** Throws EtapError ETAP_ERR_MODEL_NOT_FOUND. */
@@ -101,14 +106,15 @@ function promptLogprobsOf({ echo, logprobs, prompt_logprobs: asked }: Completion
   return Math.max(logprobs, asked ?? 0);
 }
 
-async function renderTokens(body: ChatBody, { text }: RequestContext): Promise<Int32Array> {
+async function renderPrompt(body: ChatBody, { text }: RequestContext): Promise<RenderedPrompt> {
   const rendered = await text.renderChat(toMessages(body.messages), toRenderOptions(body));
   const { bosTokenId } = text.tokenizer;
   const tokens =
     body.add_special_tokens === true && bosTokenId !== null
       ? withFirst(bosTokenId, rendered.tokens)
       : rendered.tokens;
-  return body.truncate_prompt_tokens == null ? tokens : tokens.slice(-body.truncate_prompt_tokens);
+  const keep = body.truncate_prompt_tokens ?? tokens.length;
+  return { ...rendered, tokens: tokens.slice(-keep) };
 }
 
 /** `tokens` with one more in front. */

@@ -6,6 +6,7 @@ import type { TextModel } from '../../text/index.ts';
 import type { Caller } from '../auth.ts';
 import type { GenerationRequest, Prompt } from '../generation-request.ts';
 import { LOGPROB_ENTRIES_MAX, SEQUENCES_PER_REQUEST_MAX } from '../limits.ts';
+import type { MessageRules } from '../message-parts.ts';
 import { invalidField } from './invalid.ts';
 import { PRIORITY_DEFAULT, requestFields, samplingFields, stopFields } from './shared-fields.ts';
 import { checkTokenIds, type ModelFacts, toSampling } from './to-sampling.ts';
@@ -34,7 +35,7 @@ export type Asked = {
   readonly logprobsField: 'logprobs' | 'top_logprobs';
 };
 
-export type Settings = Omit<GenerationRequest, 'prompts'>;
+export type Settings = Omit<GenerationRequest, 'prompts' | 'message'>;
 
 /** Throws EtapError ETAP_ERR_INVALID_REQUEST. */
 export function toSettings(body: SharedBody, asked: Asked, context: RequestContext): Settings {
@@ -70,6 +71,7 @@ export function toRequest(
   settings: Settings,
   prompts: readonly Prompt[],
   { logprobsField }: Asked,
+  message: MessageRules | null,
 ): GenerationRequest {
   for (const { tokens, maxTokens } of prompts) {
     if (tokens.length === 0) {
@@ -85,7 +87,7 @@ export function toRequest(
       logprobsField,
     );
   }
-  return { ...settings, prompts };
+  return { ...settings, prompts, message };
 }
 
 function checkStreamFields(body: SharedBody): void {

@@ -1,7 +1,7 @@
 /** What differs between the answers of /v1/completions and /v1/chat/completions. */
 import type { SequenceOutcome } from '../sequence-text.ts';
 import type { AnswerOptions } from './answer.ts';
-import type { Choice, TextPart } from './choice.ts';
+import type { Choice, GatheredPart } from './choice.ts';
 
 export type WireFormat = {
   /** In front of the random part of an answer's id. */
@@ -15,10 +15,14 @@ export type WireFormat = {
   choice(options: AnswerOptions, choice: Choice): object;
   /** What a choice of a stream begins with, and the fields of that chunk; null: nothing. */
   opening(options: AnswerOptions, choice: Choice): { choice: object; fields: object } | null;
-  /** JSON of a delta in front of and behind its text, where it is text alone. */
-  textFrame(index: number): readonly [before: string, after: string];
-  /** A delta with tokens. */
-  delta(options: AnswerOptions, choice: Choice, part: TextPart): object;
+  /** A delta as JSON, written by hand: most streams consist of these. */
+  plainDelta(index: number, part: GatheredPart): string;
+  /** A delta with tokens; the part is null where only ids came. */
+  delta(
+    options: AnswerOptions,
+    choice: Choice,
+    shown: { readonly part: GatheredPart | null; readonly ids: readonly number[] },
+  ): object;
   /** The last delta. */
   finish(index: number, outcome: SequenceOutcome): object;
 };

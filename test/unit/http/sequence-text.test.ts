@@ -2,117 +2,25 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FinishRecord } from '../../../src/engine/index.ts';
-import type { GenerationRequest, Prompt } from '../../../src/http/generation-request.ts';
-import { type SequenceOutcome, SequenceText } from '../../../src/http/sequence-text.ts';
-import type { TextToken } from '../../../src/http/token-trail.ts';
+import type { GenerationRequest } from '../../../src/http/generation-request.ts';
 import { EOS_ID, FakeTextModel } from '../../support/fake-text-model.ts';
+import { runSequence } from '../../support/sequence-run.ts';
 
 const text = new FakeTextModel();
 
-const PROMPT: Prompt = {
-  tokens: Int32Array.of(1, 2, 3),
-  echoText: null,
-  hiddenTokenCount: 0,
-  maxTokens: 1000,
-};
-
-const REQUEST: GenerationRequest = {
-  prompts: [PROMPT],
-  completionsPerPrompt: 1,
-  sampling: {
-    temperature: 0,
-    topK: 0,
-    topP: 1,
-    minP: 0,
-    repetitionPenalty: 1,
-    frequencyPenalty: 0,
-    presencePenalty: 0,
-    seed: 0,
-    logitBias: [],
-    allowedTokenIds: null,
-    topLogprobs: null,
-    promptLogprobs: null,
-  },
-  minTokens: 0,
-  stopTokenIds: [EOS_ID],
-  namedStopTokenIds: new Set(),
-  stopStrings: [],
-  includeStop: false,
-  skipSpecial: true,
-  wantsTokens: false,
-  priority: 3,
-  tenant: '',
-  cacheSalt: '',
-};
-
-const FINISH: FinishRecord = {
-  id: 0,
-  reason: 'length',
-  stopTokenId: null,
-  errorCode: null,
-  errorMessage: null,
-  promptTokenCount: 3,
-  cachedTokenCount: 2,
-  completionTokenCount: 0,
-  preemptionCount: 0,
-  queuedMs: 0,
-  firstTokenMs: 0,
-  totalMs: 0,
-};
-
-type Heard = {
-  deltas: string[];
-  tokens: TextToken[];
-  ids: number[];
-  outcome: SequenceOutcome | null;
-  failure: string | null;
-  stopFoundAfter: number | null;
-};
-
-/** Feeds tokens as the engine does, with an engine that ends the sequence when it is told to. */
+/** What is heard of a raw text. */
 function run(
   changes: Partial<GenerationRequest>,
   tokenIds: readonly number[],
   finish: Partial<FinishRecord> = {},
-): Heard {
-  const heard: Heard = {
-    deltas: [],
-    tokens: [],
-    ids: [],
-    outcome: null,
-    failure: null,
-    stopFoundAfter: null,
-  };
-  let fed = 0;
-  const sequence: SequenceText = new SequenceText({ ...REQUEST, ...changes }, PROMPT, {
-    text,
-    timeline: { onToken: () => {}, onFinish: () => {} },
-    sink: {
-      onPromptLogprobs: () => {},
-      onText: (delta, _count, detail) => {
-        heard.deltas.push(delta);
-        heard.tokens.push(...(detail?.tokens ?? []));
-        heard.ids.push(...(detail?.ids ?? []));
-      },
-      onEnd: (outcome) => {
-        expect(heard.outcome).toBeNull();
-        heard.outcome = outcome;
-      },
-      onFailure: ({ code }) => {
-        heard.failure = code;
-      },
-      onStopFound: () => {
-        heard.stopFoundAfter = fed;
-        sequence.onFinish({ ...FINISH, reason: 'abort' });
-      },
-    },
+) {
+  const { parts, ...heard } = runSequence(text, changes, tokenIds, finish);
+  const content = parts.map((part) => {
+    if (part.kind !== 'content') throw new Error(`raw text has no ${part.kind}`);
+    return part;
   });
-  for (const id of tokenIds) {
-    fed++;
-    sequence.onToken(id, null);
-  }
-  sequence.onFinish({ ...FINISH, ...finish });
-  return heard;
+  const deltas = content.map((part) => part.text);
+  return { ...heard, deltas, tokens: content.flatMap(({ tokens }) => tokens) };
 }
 
 /** A text over few characters, so that stop strings occur, and cuts through its bytes. */
@@ -236,7 +144,7 @@ describe('tokens of a sequence', () => {
 
   it('come with the text that they begin in', () => {
     const heard = run({ stopStrings: ['abc'], wantsTokens: true }, text.tokens('x', 'a', 'b', 'd'));
-    expect(heard.deltas).toEqual(['x', '', '', 'abd']);
+    expect(heard.deltas).toEqual(['x', 'abd']);
     expect(heard.tokens.map(({ offset }) => offset)).toEqual([0, 1, 2, 3]);
   });
 

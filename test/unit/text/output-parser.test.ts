@@ -20,7 +20,7 @@ function parse(pieces: readonly string[], insideThinking = false) {
       const call = message.calls[event.index];
       if (call === undefined) throw new Error('arguments before their call');
       call.arguments += event.text;
-    } else {
+    } else if (event.kind !== 'toolCallEnd') {
       message[event.kind] += event.text;
     }
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CharacterCounter, characterCount } from '../../../src/http/character-counter.ts';
+import { CharacterCounter, characterCount } from '../../../src/text/character-counter.ts';
 
 /** Bytes that make valid, broken, overlong and surrogate sequences likely. */
 const byte = fc.oneof(

@@ -1,13 +1,10 @@
-/** Answers one generation request, whole or as a stream; a client that leaves ends its sequences. */
-import { randomUUID } from 'node:crypto';
+/** Answers one generation request over HTTP, whole or as a stream of server-sent events. */
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type ErrorCode, EtapError } from '../errors.ts';
+import type { EtapError } from '../errors.ts';
 import { errorBody, errorHeaders } from './error-body.ts';
-import { Generation } from './generation.ts';
-import { GenerationLog } from './generation-log.ts';
+import { GenerationCall } from './generation-call.ts';
 import type { GenerationRequest } from './generation-request.ts';
-import type { OpenRequest } from './open-requests.ts';
 import {
   AnswerCollector,
   answerOptions,
@@ -16,7 +13,6 @@ import {
   type WireFormat,
 } from './openai/index.ts';
 import type { ServerContext } from './server-context.ts';
-import type { HttpMetrics } from './server-deps.ts';
 import type { SseStream } from './sse.ts';
 
 /** Fields of a body that decide how its answer is sent. */
@@ -32,7 +28,9 @@ export type GenerationJob = {
   readonly toRequest: (context: RequestContext) => Promise<GenerationRequest>;
 };
 
-const STREAM_HEADERS = {
+type Exchange = { readonly request: FastifyRequest; readonly reply: FastifyReply };
+
+export const STREAM_HEADERS = {
   'content-type': 'text/event-stream; charset=utf-8',
   'cache-control': 'no-cache',
   // Proxies must hand on each event at once.
@@ -42,90 +40,57 @@ const STREAM_HEADERS = {
 /** Returns the answer, or undefined when the response is taken care of. */
 export async function answerGeneration(
   server: ServerContext,
-  exchange: { readonly request: FastifyRequest; readonly reply: FastifyReply },
+  { request, reply }: Exchange,
   job: GenerationJob,
 ): Promise<object | undefined> {
-  const { request, reply } = exchange;
-  const call = new GenerationCall(server, job, request);
-  try {
-    const context = server.requestContext(request.caller);
-    server.openRequests.add(call);
-    const generationRequest = await job.toRequest(context);
-    call.checkNotAborted();
+  const { request_id: requestId, rid } = job.body;
+  const call = new GenerationCall(server, {
+    idPrefix: job.format.idPrefix,
+    caller: request.caller,
+    names: [request.id, requestId, rid],
+  });
+  return call.run(job.toRequest, async (generationRequest) => {
+    request.generationLog = call.log;
     // The client may have left while its prompt was tokenized.
     if (reply.raw.destroyed) {
       reply.hijack();
       return undefined;
     }
-    server.deps.metrics.onRequest(generationRequest.completionsPerPrompt);
-    const log = new GenerationLog(generationRequest, server.loggedText());
-    request.generationLog = log;
-    return job.body.stream === true
-      ? await call.stream(generationRequest, log, reply)
-      : await call.whole(generationRequest, log, reply);
-  } catch (error) {
-    countRejection(error, server);
-    throw error;
-  } finally {
-    server.openRequests.remove(call);
-  }
+    const { tokenizer } = server.deps.text;
+    const parts = { head: call.head(), request: generationRequest, tokenizer };
+    const answer = new Answer(server, call, job, answerOptions(parts, job.body));
+    return job.body.stream === true ? answer.stream(reply) : answer.whole(reply);
+  });
 }
 
-function countRejection(error: unknown, { deps }: ServerContext): void {
-  const reason = error instanceof EtapError ? REJECTIONS[error.code] : undefined;
-  if (reason !== undefined) deps.metrics.onRejection(reason);
-}
-
-const REJECTIONS: Partial<Record<ErrorCode, Parameters<HttpMetrics['onRejection']>[0]>> = {
-  ETAP_ERR_QUEUE_FULL: 'queue_full',
-  ETAP_ERR_ENGINE_NOT_READY: 'engine_not_ready',
-  ETAP_ERR_SHUTTING_DOWN: 'shutting_down',
-};
-
-/** One request from its arrival to its last byte. */
-class GenerationCall implements OpenRequest {
-  readonly names: readonly string[];
-  readonly tenant: string;
+/** The answer of one call on its way to one response. */
+class Answer {
   readonly #server: ServerContext;
-  readonly #job: GenerationJob;
-  readonly #id: string;
-  #generation: Generation | null = null;
-  #aborted = false;
+  readonly #call: GenerationCall;
+  readonly #format: WireFormat;
+  readonly #options: ReturnType<typeof answerOptions>;
 
-  constructor(server: ServerContext, job: GenerationJob, request: FastifyRequest) {
-    const { request_id: requestId, rid } = job.body;
+  constructor(
+    server: ServerContext,
+    call: GenerationCall,
+    { format }: GenerationJob,
+    options: ReturnType<typeof answerOptions>,
+  ) {
     this.#server = server;
-    this.#job = job;
-    this.#id = job.format.idPrefix + randomUUID().replaceAll('-', '');
-    this.names = [this.#id, request.id, requestId, rid].filter((name) => typeof name === 'string');
-    this.tenant = request.caller.tenant;
+    this.#call = call;
+    this.#format = format;
+    this.#options = options;
   }
 
-  readonly abort = (): void => {
-    this.#aborted = true;
-    this.#generation?.abort();
-  };
-
-  /** Throws EtapError ETAP_ERR_ABORTED. */
-  checkNotAborted(): void {
-    if (!this.#aborted) return;
-    throw new EtapError('ETAP_ERR_ABORTED', 'the request was aborted through /abort_request');
-  }
-
-  async whole(
-    request: GenerationRequest,
-    log: GenerationLog,
-    reply: FastifyReply,
-  ): Promise<object | undefined> {
+  async whole(reply: FastifyReply): Promise<object | undefined> {
     const answer = await new Promise<object | undefined>((resolve, reject) => {
-      const listener = new AnswerCollector(this.#job.format, this.#options(request), {
+      const collector = new AnswerCollector(this.#format, this.#options, {
         onAnswer: resolve,
         onFailed: reject,
       });
-      const generation = Generation.start(this.#server.deps, request, log.tap(listener));
-      this.#generation = generation;
+      this.#call.start(this.#options.request, collector);
       reply.raw.once('close', () => {
-        generation.cancel();
+        this.#call.cancel();
         resolve(undefined);
       });
     });
@@ -134,39 +99,23 @@ class GenerationCall implements OpenRequest {
   }
 
   /** Resolves when the response is closed, whoever closed it. */
-  async stream(
-    request: GenerationRequest,
-    log: GenerationLog,
-    reply: FastifyReply,
-  ): Promise<undefined> {
+  async stream(reply: FastifyReply): Promise<undefined> {
     const { raw } = reply;
     let stream: SseStream | null = null;
-    const encoder = new StreamEncoder(this.#job.format, this.#options(request), {
+    const encoder = new StreamEncoder(this.#format, this.#options, {
       onWaiting: () => stream?.touch(),
       onFailed: (error) => failStream(stream, error, headersOf(reply)),
     });
-    const generation = Generation.start(this.#server.deps, request, log.tap(encoder));
-    this.#generation = generation;
+    this.#call.start(this.#options.request, encoder);
     reply.hijack();
     stream = this.#server.streams.open(raw, {
       headers: { ...headersOf(reply), ...STREAM_HEADERS },
       source: encoder,
-      onGone: () => generation.cancel(),
+      onGone: () => this.#call.cancel(),
     });
     stream.touch();
     await closed(raw);
     return undefined;
-  }
-
-  #options(request: GenerationRequest) {
-    const head = {
-      id: this.#id,
-      created: this.#server.clock.unixSeconds(),
-      model: this.#server.deps.modelName,
-      fingerprint: this.#server.fingerprint(),
-    };
-    const { tokenizer } = this.#server.deps.text;
-    return answerOptions({ head, request, tokenizer }, this.#job.body);
   }
 }
 
@@ -187,14 +136,14 @@ function failStream(
 }
 
 /** Headers that hooks have set: a hijacked reply does not send them by itself. */
-const headersOf = (reply: FastifyReply): Record<string, string> =>
+export const headersOf = (reply: FastifyReply): Record<string, string> =>
   Object.fromEntries(
     Object.entries(reply.getHeaders()).flatMap(([name, value]) =>
       value === undefined ? [] : [[name, String(value)]],
     ),
   );
 
-const closed = (raw: ServerResponse): Promise<void> =>
+export const closed = (raw: ServerResponse): Promise<void> =>
   new Promise((resolve) => {
     raw.once('close', resolve);
   });

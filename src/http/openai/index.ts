@@ -1,5 +1,5 @@
 /** Door of the OpenAI wire formats. */
-export { answerOptions } from './answer.ts';
+export { type AnswerHead, answerOptions } from './answer.ts';
 export { chatFormat } from './chat-format.ts';
 export { AnswerCollector } from './collector.ts';
 export { completionFormat } from './completion-format.ts';

@@ -52,6 +52,8 @@ export const ERROR_TABLE = {
   ETAP_ERR_ADDON: row(0, 'server_error', null),
   ETAP_ERR_OUT_OF_MEMORY: row(0, 'server_error', null),
   ETAP_ERR_CUDA_NOT_BUILT: row(0, 'server_error', null),
+  ETAP_ERR_CUDA_LIBRARY: row(0, 'server_error', null),
+  ETAP_ERR_CUDA_UNAVAILABLE: row(0, 'server_error', null),
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERROR_TABLE;

@@ -2,6 +2,7 @@
 
 #include "backend/cpu/backend.h"
 #include "backend/cpu/features.h"
+#include "backend/cuda_library.h"
 #include "backend/reference/backend.h"
 #include "base/error.h"
 
@@ -11,9 +12,7 @@ std::unique_ptr<Backend> create_backend(std::string_view name, const BackendOpti
   if (name == "cpu") return create_cpu_backend(options.thread_count, options.isa);
   if (name == "reference") return create_reference_backend();
   if (name == "cuda") {
-    throw Error("ETAP_ERR_CUDA_NOT_BUILT",
-                "the CUDA library is not built; build it where nvcc is found, or choose the cpu "
-                "backend");
+    return std::unique_ptr<Backend>(cuda_library().create(options.rank, options.rank_count));
   }
   throw Error("ETAP_ERR_CONFIG",
               "there is no backend \"" + std::string(name) + "\"; choose cpu, cuda or reference");

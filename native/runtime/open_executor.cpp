@@ -66,7 +66,8 @@ BackendOptions backend_options(const ExecutorOptions& options, int thread_count,
   BackendOptions result;
   result.thread_count = std::max(1, thread_count / options.rank_count);
   result.isa = options.isa;
-  result.device = rank;
+  result.rank = rank;
+  result.rank_count = options.rank_count;
   return result;
 }
 
@@ -75,12 +76,15 @@ Device probe(const std::string& backend, const ExecutorOptions& options, int thr
   return {backend, probed->isa(), probed->free_memory_bytes()};
 }
 
-Device choose_device(const ExecutorOptions& options, int thread_count) {
+// `auto` takes the GPU where it can be used, and otherwise reports why it was not.
+Device choose_device(const ExecutorOptions& options, int thread_count,
+                     const OpenProgress& progress) {
   if (options.backend != "auto") return probe(options.backend, options, thread_count);
   try {
     return probe("cuda", options, thread_count);
   } catch (const Error& error) {
-    if (error.code() != "ETAP_ERR_CUDA_NOT_BUILT") throw;
+    if (!error.code().starts_with("ETAP_ERR_CUDA_")) throw;
+    progress(("on the CPU: " + std::string(error.what())).c_str(), 0, 0);
     return probe("cpu", options, thread_count);
   }
 }
@@ -171,7 +175,7 @@ OpenedExecutor open_executor(const ExecutorOptions& options, const OpenProgress&
   const Checkpoint checkpoint = Checkpoint::open(options.model_folder);
   const std::string dtype = weight_dtype(config, checkpoint);
   const int thread_count = options.thread_count > 0 ? options.thread_count : usable_cores();
-  const Device device = choose_device(options, thread_count);
+  const Device device = choose_device(options, thread_count, progress);
   const DeviceDefaults& defaults = device.free_memory_bytes == 0 ? kHostDefaults : kDeviceDefaults;
   const MemoryNeeds needs = memory_needs(options, device, defaults, config, checkpoint);
   const MemoryPlan plan = plan_memory(needs);

@@ -53,7 +53,8 @@ using OpenProgress =
     std::function<void(const char* stage, std::int64_t done_bytes, std::int64_t total_bytes)>;
 
 // Throws ETAP_ERR_CHECKPOINT, ETAP_ERR_MODEL_CONFIG, ETAP_ERR_TENSOR, ETAP_ERR_OUT_OF_MEMORY,
-// ETAP_ERR_CONFIG, ETAP_ERR_CUDA_NOT_BUILT.
+// ETAP_ERR_CONFIG; with the backend cuda also ETAP_ERR_CUDA_NOT_BUILT, ETAP_ERR_CUDA_LIBRARY and
+// ETAP_ERR_CUDA_UNAVAILABLE.
 OpenedExecutor open_executor(const ExecutorOptions& options, const OpenProgress& progress);
 
 }  // namespace etap

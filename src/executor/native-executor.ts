@@ -62,8 +62,8 @@ export class NativeExecutor implements Executor {
 
   /**
    * Loads the model on the engine thread. Rejects with EtapError ETAP_ERR_ADDON, ETAP_ERR_CHECKPOINT,
-   * ETAP_ERR_MODEL_CONFIG, ETAP_ERR_TENSOR, ETAP_ERR_OUT_OF_MEMORY, ETAP_ERR_CONFIG or
-   * ETAP_ERR_CUDA_NOT_BUILT.
+   * ETAP_ERR_MODEL_CONFIG, ETAP_ERR_TENSOR, ETAP_ERR_OUT_OF_MEMORY, ETAP_ERR_CONFIG,
+   * ETAP_ERR_CUDA_NOT_BUILT, ETAP_ERR_CUDA_LIBRARY or ETAP_ERR_CUDA_UNAVAILABLE.
    */
   static async open(
     options: NativeExecutorOptions,

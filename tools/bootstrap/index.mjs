@@ -5,13 +5,14 @@
  */
 import { spawn } from 'node:child_process';
 import {
+  buildCuda,
   buildNative,
   buildTools,
   buildTypeScript,
   buildWebPage,
   installDependencies,
 } from './steps.mjs';
-import { checkToolchain } from './toolchain.mjs';
+import { checkNvcc, checkToolchain } from './toolchain.mjs';
 
 /** @param {string} command @param {string[]} args @returns {Promise<number>} exit code */
 function runInForeground(command, args) {
@@ -58,6 +59,14 @@ async function build() {
   return 0;
 }
 
+/** Builds what the cuda backend needs, beside everything else. */
+async function cuda() {
+  checkNvcc();
+  await prepare({ tests: false });
+  await buildCuda();
+  return 0;
+}
+
 /** Runs tools/NAME/main.ts, e.g. `tool simulate --seeds 100`. */
 async function tool([name = '', ...args]) {
   await prepare({ tests: true });
@@ -65,7 +74,7 @@ async function tool([name = '', ...args]) {
   return runInForeground(process.execPath, [`build/js/tools/${name}/main.js`, ...args]);
 }
 
-const commands = { start, test, build, tool };
+const commands = { start, test, build, cuda, tool };
 const [name = '', ...args] = process.argv.slice(2);
 const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
 if (command === undefined) {

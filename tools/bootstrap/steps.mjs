@@ -136,3 +136,30 @@ export async function buildNative(options) {
     await runStep('building the engine', 'cmake', ['--build', NATIVE_BUILD, '-j', jobs]);
   });
 }
+
+const CUDA_BUILD = 'build/cuda';
+
+/** Builds libetap_cuda.so, which the addon opens where there is a Hopper GPU. Needs nvcc. */
+export async function buildCuda() {
+  const step = {
+    stamp: 'build/stamps/cuda',
+    output: `${CUDA_BUILD}/libetap_cuda.so`,
+    inputs: ['native/backend', 'native/base', 'native/comm'],
+    extra: process.arch,
+  };
+  await whenStale(step, async () => {
+    const configure = ['-S', 'native/backend/cuda', '-B', CUDA_BUILD];
+    const generator =
+      !existsSync(`${CUDA_BUILD}/CMakeCache.txt`) && hasNinja() ? ['-G', 'Ninja'] : [];
+    await runStep('configuring the CUDA library', 'cmake', [...configure, ...generator]);
+    const jobs = String(availableParallelism());
+    const target = ['--target', 'etap_cuda'];
+    await runStep('building the CUDA library (minutes)', 'cmake', [
+      '--build',
+      CUDA_BUILD,
+      '-j',
+      jobs,
+      ...target,
+    ]);
+  });
+}

@@ -27,6 +27,16 @@ export function hasNinja() {
 }
 
 /** Throws an Error whose message is the one line to show. */
+export function checkNvcc() {
+  if (output('nvcc', ['--version']) === null) {
+    throw new Error(
+      'nvcc 12.4 or newer is needed to build the CUDA library (not found): install the CUDA toolkit; ' +
+        'without it Etap runs on the CPU',
+    );
+  }
+}
+
+/** Throws an Error whose message is the one line to show. */
 export function checkToolchain() {
   if (!atLeast(versionIn(process.version), NODE_MIN)) {
     throw new Error(

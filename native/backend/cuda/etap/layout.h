@@ -6,12 +6,7 @@
 #include <cstdint>
 
 #include "backend/cuda/etap/config.h"
-
-#if defined(__CUDACC__)
-#define ETAP_HOST_DEVICE __host__ __device__ __forceinline__
-#else
-#define ETAP_HOST_DEVICE inline
-#endif
+#include "backend/cuda/host_device.h"
 
 namespace etap::cuda {
 

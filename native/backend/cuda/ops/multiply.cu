@@ -1,0 +1,68 @@
+#include "backend/cuda/launch.cuh"
+#include "backend/cuda/ops/matrix.h"
+#include "backend/cuda/ops/packed_product.cuh"
+#include "backend/cuda/ops/plain_product.h"
+
+namespace etap::cuda {
+namespace {
+
+int ceil_of(int a, int b) {
+  return (a + b - 1) / b;
+}
+
+// Vector loads need every row and group to begin on 16 bytes.
+bool x_aligned(const Product& product) {
+  return reinterpret_cast<std::uintptr_t>(product.x) % 16 == 0 &&
+         product.x_stride % kLaneValues == 0 && product.x_group_stride % kLaneValues == 0;
+}
+
+template <MatrixForm kForm, int kTiles, int kColumns, int kWarps>
+void launch_packed(const Product& product, cudaStream_t stream) {
+  using Kernel = PackedProduct<kForm, kTiles, kColumns, kWarps>;
+  const int tile_outputs = (product.gated ? kTileRows / 2 : kTileRows) * kTiles * kWarps;
+  const int tiles =
+      product.tiles != nullptr ? product.tile_capacity : ceil_of(product.rows, Kernel::kTileRowsX);
+  const int groups = product.tiles != nullptr ? 1 : product.groups;
+  const dim3 grid(static_cast<unsigned>(ceil_of(product.matrix.outputs, tile_outputs)),
+                  static_cast<unsigned>(tiles), static_cast<unsigned>(groups));
+  launch(packed_product_kernel<Kernel>, grid, Kernel::kThreads, stream, product,
+         x_aligned(product));
+}
+
+// The more rows share the weights, the more weights a CTA takes, so that reading x does not cost
+// more than reading them.
+template <MatrixForm kForm>
+void multiply_packed(const Product& product, int hint, cudaStream_t stream) {
+  switch (tile_rows(kForm, hint)) {
+    case 8:
+      return launch_packed<kForm, 1, 1, 1>(product, stream);
+    case 16:
+      return launch_packed<kForm, 1, 2, 2>(product, stream);
+    case 32:
+      return launch_packed<kForm, 2, 4, 2>(product, stream);
+    default:
+      return launch_packed<kForm, 2, 8, 2>(product, stream);
+  }
+}
+
+}  // namespace
+
+int tile_rows(MatrixForm form, int rows) {
+  if (form == MatrixForm::kF32) return kPlainRows;
+  if (rows <= 8) return 8;
+  if (rows <= 16) return 16;
+  return rows <= 32 ? 32 : 64;
+}
+
+void multiply(const Product& product, int hint, cudaStream_t stream) {
+  switch (product.form) {
+    case MatrixForm::kBf16:
+      return multiply_packed<MatrixForm::kBf16>(product, hint, stream);
+    case MatrixForm::kE4m3:
+      return multiply_packed<MatrixForm::kE4m3>(product, hint, stream);
+    case MatrixForm::kF32:
+      return multiply_plain(product, stream);
+  }
+}
+
+}  // namespace etap::cuda

@@ -170,10 +170,11 @@ void check_against_reference(bool absorbed) {
   for (const AttentionCase& c : cases_for(absorbed)) {
     const AttentionInputs inputs = random_inputs(c, seed++);
     const Floats expected = AttentionRun(open_reference(), c, inputs).attend_all();
-    for_each_isa([&](const std::string& isa) {
-      const Floats actual = AttentionRun(open_cpu(isa, 2), c, inputs).attend_all();
-      CHECK_CLOSE(actual, expected, kBound,
-                  isa + (absorbed ? " absorbed" : " expanded") + ", seed " + std::to_string(seed));
+    for_each_subject([&](const std::string& subject) {
+      const Floats actual = AttentionRun(open_subject(subject, 2), c, inputs).attend_all();
+      CHECK_CLOSE(
+          actual, expected, kBound,
+          subject + (absorbed ? " absorbed" : " expanded") + ", seed " + std::to_string(seed));
     });
   }
 }
@@ -201,10 +202,10 @@ TEST("the two forms agree") {
 void check_rows_alone(bool absorbed) {
   for (const AttentionCase& c : cases_for(absorbed)) {
     const AttentionInputs inputs = random_inputs(c, 80);
-    for_each_isa([&](const std::string& isa) {
-      AttentionRun run(open_cpu(isa, 1), c, inputs);
+    for_each_subject([&](const std::string& subject) {
+      AttentionRun run(open_subject(subject, 1), c, inputs);
       const Floats all = run.attend_all();
-      CHECK(AttentionRun(open_cpu(isa, 3), c, inputs).attend_all() == all);
+      CHECK(AttentionRun(open_subject(subject, 3), c, inputs).attend_all() == all);
       const std::int64_t width = c.shape.heads * c.shape.value;
       std::int64_t row = 0;
       for (std::size_t i = 0; i < c.sequences.size(); ++i) {
@@ -214,7 +215,7 @@ void check_rows_alone(bool absorbed) {
         for (std::int32_t j = 0; j < count; ++j, ++one.first, ++row) {
           const Floats expected(all.begin() + row * width, all.begin() + (row + 1) * width);
           if (run.attend({one}, {i}) != expected) {
-            fail(__FILE__, __LINE__, isa + ": row " + std::to_string(row) + " has other bits");
+            fail(__FILE__, __LINE__, subject + ": row " + std::to_string(row) + " has other bits");
           }
         }
       }
@@ -238,8 +239,9 @@ TEST("a step may hold expanded and absorbed rows") {
                          {5, 1, true, blocks({5})}}};
   const AttentionInputs inputs = random_inputs(c, 90);
   const Floats expected = AttentionRun(open_reference(), c, inputs).attend_all();
-  for_each_isa([&](const std::string& isa) {
-    CHECK_CLOSE(AttentionRun(open_cpu(isa, 2), c, inputs).attend_all(), expected, kBound, isa);
+  for_each_subject([&](const std::string& subject) {
+    CHECK_CLOSE(AttentionRun(open_subject(subject, 2), c, inputs).attend_all(), expected, kBound,
+                subject);
   });
 }
 

@@ -90,9 +90,9 @@ TEST("experts equal the reference for every routing and type") {
       for (const bool accumulate : {false, true}) {
         const Floats expected =
             run_mixture(*open_reference(), mixture, inputs, 0, rows, accumulate);
-        for_each_isa([&](const std::string& isa) {
-          CHECK_CLOSE(run_mixture(*open_cpu(isa, 2), mixture, inputs, 0, rows, accumulate),
-                      expected, kRounding, isa + " seed " + std::to_string(seed));
+        for_each_subject([&](const std::string& subject) {
+          CHECK_CLOSE(run_mixture(*open_subject(subject, 2), mixture, inputs, 0, rows, accumulate),
+                      expected, kRounding, subject + " seed " + std::to_string(seed));
         });
       }
     }
@@ -102,11 +102,11 @@ TEST("experts equal the reference for every routing and type") {
 TEST("the experts of a row do not depend on the other rows, nor on the threads") {
   for (const Mixture& mixture : kMixtures) {
     const MixtureInputs inputs = random_inputs(mixture, 40, 77);
-    for_each_isa([&](const std::string& isa) {
-      const Floats all = run_mixture(*open_cpu(isa, 1), mixture, inputs, 0, 40, true);
-      CHECK(run_mixture(*open_cpu(isa, 3), mixture, inputs, 0, 40, true) == all);
+    for_each_subject([&](const std::string& subject) {
+      const Floats all = run_mixture(*open_subject(subject, 1), mixture, inputs, 0, 40, true);
+      CHECK(run_mixture(*open_subject(subject, 3), mixture, inputs, 0, 40, true) == all);
       for (const std::int64_t row : {0, 17, 39}) {
-        const Floats alone = run_mixture(*open_cpu(isa, 1), mixture, inputs, row, 1, true);
+        const Floats alone = run_mixture(*open_subject(subject, 1), mixture, inputs, row, 1, true);
         const Floats expected(all.begin() + row * kHidden, all.begin() + (row + 1) * kHidden);
         CHECK(alone == expected);
       }
@@ -164,7 +164,7 @@ TEST("ties go to the lowest id, the bias chooses but does not weigh, other group
     CHECK(std::abs(pushed[0] - 3.0F) < 0.03F);
   };
   check(*open_reference(), "reference");
-  for_each_isa([&](const std::string& isa) { check(*open_cpu(isa, 1), isa); });
+  for_each_subject([&](const std::string& subject) { check(*open_subject(subject, 1), subject); });
 }
 
 }  // namespace

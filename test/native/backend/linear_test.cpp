@@ -19,8 +19,8 @@ struct LinearCase {
   std::int64_t first_scale_columns = kScaleBlock;
 };
 
-std::string name_of(const LinearCase& c, const std::string& isa) {
-  return isa + " " + dtype_name(c.dtype) + " [" + std::to_string(c.rows) + ", " +
+std::string name_of(const LinearCase& c, const std::string& subject) {
+  return subject + " " + dtype_name(c.dtype) + " [" + std::to_string(c.rows) + ", " +
          std::to_string(c.columns) + "] to " + std::to_string(c.outputs);
 }
 
@@ -58,10 +58,10 @@ TEST("linear equals the reference for every type and shape") {
         random_matrix(random, c.dtype, c.outputs, c.columns, c.first_scale_columns);
     const Floats x = bf16_rounded(random_floats(random, c.rows * c.columns, 1.0F));
     const Floats expected = run_linear(*open_reference(), matrix, x, c.rows, DType::kF32);
-    for_each_isa([&](const std::string& isa) {
-      const auto cpu = open_cpu(isa, 2);
-      CHECK_CLOSE(run_linear(*cpu, matrix, x, c.rows, DType::kBF16), expected, kSummation,
-                  name_of(c, isa));
+    for_each_subject([&](const std::string& subject) {
+      const auto backend = open_subject(subject, 2);
+      CHECK_CLOSE(run_linear(*backend, matrix, x, c.rows, DType::kBF16), expected, kSummation,
+                  name_of(c, subject));
     });
   }
 }
@@ -71,8 +71,9 @@ TEST("linear takes fp32 rows for fp32 weights without rounding them") {
   const HostMatrix matrix = random_matrix(random, DType::kF32, 70, 130);
   const Floats x = random_floats(random, 9 * 130, 1.0F);
   const Floats expected = run_linear(*open_reference(), matrix, x, 9, DType::kF32);
-  for_each_isa([&](const std::string& isa) {
-    CHECK_CLOSE(run_linear(*open_cpu(isa, 2), matrix, x, 9, DType::kF32), expected, 1e-6, isa);
+  for_each_subject([&](const std::string& subject) {
+    CHECK_CLOSE(run_linear(*open_subject(subject, 2), matrix, x, 9, DType::kF32), expected, 1e-6,
+                subject);
   });
 }
 
@@ -90,8 +91,8 @@ TEST("e4m3 weights are multiplied exactly") {
     matrix.scales.data<float>()[i] = scale;
     expected.push_back(1.5F * e4m3_to_float(bits) * scale);
   }
-  for_each_isa([&](const std::string& isa) {
-    const Floats actual = run_linear(*open_cpu(isa, 1), matrix, {1.5F}, 1, DType::kBF16);
+  for_each_subject([&](const std::string& subject) {
+    const Floats actual = run_linear(*open_subject(subject, 1), matrix, {1.5F}, 1, DType::kBF16);
     CHECK(actual == expected);
   });
 }
@@ -103,15 +104,15 @@ TEST("rows of linear do not depend on the other rows, nor on the threads") {
     const HostMatrix matrix =
         random_matrix(random, c.dtype, c.outputs, c.columns, c.first_scale_columns);
     const Floats x = bf16_rounded(random_floats(random, kRows * c.columns, 1.0F));
-    for_each_isa([&](const std::string& isa) {
-      const Floats all = run_linear(*open_cpu(isa, 1), matrix, x, kRows, DType::kBF16);
-      CHECK(run_linear(*open_cpu(isa, 3), matrix, x, kRows, DType::kBF16) == all);
-      const auto cpu = open_cpu(isa, 1);
+    for_each_subject([&](const std::string& subject) {
+      const Floats all = run_linear(*open_subject(subject, 1), matrix, x, kRows, DType::kBF16);
+      CHECK(run_linear(*open_subject(subject, 3), matrix, x, kRows, DType::kBF16) == all);
+      const auto backend = open_subject(subject, 1);
       for (const std::int64_t rows : {1, 2, 5, 15, 16, 17, 33}) {
         const Floats some(x.end() - rows * c.columns, x.end());
-        const Floats actual = run_linear(*cpu, matrix, some, rows, DType::kBF16);
+        const Floats actual = run_linear(*backend, matrix, some, rows, DType::kBF16);
         const Floats expected(all.end() - rows * c.outputs, all.end());
-        if (actual != expected) fail(__FILE__, __LINE__, name_of(c, isa) + " other bits");
+        if (actual != expected) fail(__FILE__, __LINE__, name_of(c, subject) + " other bits");
       }
     });
   }
@@ -137,9 +138,9 @@ TEST("gated_linear equals the reference") {
         random_matrix(random, c.dtype, c.outputs, c.columns, c.first_scale_columns);
     const Floats x = bf16_rounded(random_floats(random, c.rows * c.columns, 1.0F));
     const Floats expected = run_gated(*open_reference(), gate, up, x, c.rows);
-    for_each_isa([&](const std::string& isa) {
-      CHECK_CLOSE(run_gated(*open_cpu(isa, 2), gate, up, x, c.rows), expected, kRounding,
-                  name_of(c, isa));
+    for_each_subject([&](const std::string& subject) {
+      CHECK_CLOSE(run_gated(*open_subject(subject, 2), gate, up, x, c.rows), expected, kRounding,
+                  name_of(c, subject));
     });
   }
 }
@@ -151,8 +152,8 @@ TEST("silu holds at its ends") {
   HostMatrix up;
   up.values = float_tensor({0.0F, 1.0F}, {1, 2});
   const Floats x = {-1e4F, 1.0F, -100.0F, 1.0F, 0.0F, 1.0F, 100.0F, 1.0F, 1e4F, 1.0F};
-  for_each_isa([&](const std::string& isa) {
-    const Floats actual = run_gated(*open_cpu(isa, 1), gate, up, x, 5);
+  for_each_subject([&](const std::string& subject) {
+    const Floats actual = run_gated(*open_subject(subject, 1), gate, up, x, 5);
     CHECK(std::abs(actual[0]) < 1e-30F);
     CHECK(std::abs(actual[1]) < 1e-30F);
     CHECK_EQ(actual[2], 0.0F);
@@ -169,8 +170,10 @@ TEST("a NaN in FP8 values is refused with the tensor's name") {
   matrix.values.data<std::uint8_t>()[1] = 0x10;
   matrix.values.data<std::uint8_t>()[2] = 0xff;
   matrix.values.data<std::uint8_t>()[3] = 0x10;
-  CHECK_ERROR(open_cpu("scalar", 1)->upload_linear("model.x.weight", matrix), "ETAP_ERR_TENSOR",
-              "model.x.weight", "element 2");
+  for_each_subject([&](const std::string& subject) {
+    CHECK_ERROR(open_subject(subject, 1)->upload_linear("model.x.weight", matrix),
+                "ETAP_ERR_TENSOR", "model.x.weight", "element 2");
+  });
 }
 
 }  // namespace

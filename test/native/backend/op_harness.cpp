@@ -1,12 +1,33 @@
 #include "backend/op_harness.h"
 
 #include <cmath>
+#include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <utility>
 
+#include "backend/cuda_library.h"
 #include "base/float_bits.h"
 
 namespace etap::test {
+namespace {
+
+bool testing_cuda() {
+  const char* name = std::getenv("ETAP_TEST_BACKEND");
+  return name != nullptr && std::string(name) == "cuda";
+}
+
+// Views of the cuda backend lie in the memory of a device.
+void copy_bytes(void* target, const void* source, std::size_t bytes) {
+  if (bytes == 0) return;
+  if (testing_cuda()) {
+    cuda_library().copy(target, source, bytes);
+  } else {
+    std::memcpy(target, source, bytes);
+  }
+}
+
+}  // namespace
 
 Floats random_floats(Random& random, std::int64_t count, float spread) {
   Floats values;
@@ -61,25 +82,32 @@ HostTensor float_tensor(const Floats& values, Shape shape) {
 }
 
 void write_view(const TensorView& view, const Floats& values) {
-  for (std::int64_t row = 0; row < view.rows; ++row) {
+  const std::size_t bytes = dtype_bytes(view.dtype);
+  std::vector<std::byte> row(static_cast<std::size_t>(view.columns) * bytes);
+  for (std::int64_t r = 0; r < view.rows; ++r) {
     for (std::int64_t i = 0; i < view.columns; ++i) {
-      const float value = values[static_cast<std::size_t>(row * view.columns + i)];
-      const std::int64_t place = row * view.stride + i;
+      const float value = values[static_cast<std::size_t>(r * view.columns + i)];
       if (view.dtype == DType::kF32) {
-        static_cast<float*>(view.data)[place] = value;
+        reinterpret_cast<float*>(row.data())[i] = value;
       } else {
-        static_cast<std::uint16_t*>(view.data)[place] = float_to_bf16(value);
+        reinterpret_cast<std::uint16_t*>(row.data())[i] = float_to_bf16(value);
       }
     }
+    copy_bytes(view.row_range(r, 1).data, row.data(), row.size());
   }
 }
 
 Floats read_view(const TensorView& view) {
   Floats values;
+  if (view.rows == 0) return values;
+  const std::size_t bytes = dtype_bytes(view.dtype);
+  const auto span = static_cast<std::size_t>((view.rows - 1) * view.stride + view.columns);
+  std::vector<std::byte> copy(span * bytes);
+  copy_bytes(copy.data(), view.data, copy.size());
   for (std::int64_t row = 0; row < view.rows; ++row) {
     for (std::int64_t i = 0; i < view.columns; ++i) {
       values.push_back(
-          load_float(view.dtype, view.data, static_cast<std::size_t>(row * view.stride + i)));
+          load_float(view.dtype, copy.data(), static_cast<std::size_t>(row * view.stride + i)));
     }
   }
   return values;
@@ -89,9 +117,14 @@ std::unique_ptr<Backend> open_reference() {
   return create_backend("reference", {});
 }
 
-std::unique_ptr<Backend> open_cpu(const std::string& isa, int threads) {
+std::vector<std::string> subjects() {
+  return testing_cuda() ? std::vector<std::string>{"cuda"} : available_cpu_isas();
+}
+
+std::unique_ptr<Backend> open_subject(const std::string& subject, int threads) {
+  if (testing_cuda()) return create_backend("cuda", {});
   BackendOptions options;
-  options.isa = isa;
+  options.isa = subject;
   options.thread_count = threads;
   return create_backend("cpu", options);
 }

@@ -1,4 +1,4 @@
-// Runs one operation on the reference backend and on the cpu backend with the same inputs.
+// Runs one operation on the reference backend and on the backends under test, with the same inputs.
 #pragma once
 
 #include <cstdint>
@@ -28,15 +28,19 @@ void write_view(const TensorView& view, const Floats& values);
 Floats read_view(const TensorView& view);
 
 std::unique_ptr<Backend> open_reference();
-std::unique_ptr<Backend> open_cpu(const std::string& isa, int threads);
+
+// The backends under test: the cpu backend with each instruction set of this machine, or, where the
+// environment says ETAP_TEST_BACKEND=cuda, the cuda backend.
+std::vector<std::string> subjects();
+// `threads`: of the cpu backend.
+std::unique_ptr<Backend> open_subject(const std::string& subject, int threads);
 
 // Root mean square of the difference over that of `expected`; NaN where either is not finite.
 double relative_error(const Floats& actual, const Floats& expected);
 
-// Calls body(isa) for every instruction set of this machine.
 template <typename Body>
-void for_each_isa(const Body& body) {
-  for (const std::string& isa : available_cpu_isas()) body(isa);
+void for_each_subject(const Body& body) {
+  for (const std::string& subject : subjects()) body(subject);
 }
 
 // Fails, naming what was compared, unless relative_error <= bound.

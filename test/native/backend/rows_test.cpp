@@ -27,10 +27,10 @@ TEST("rmsnorm equals the reference") {
     const Floats x = random_floats(random, 19 * columns, 3.0F);
     const Floats weight = random_floats(random, columns, 1.0F);
     const Floats expected = run_rmsnorm(*open_reference(), x, weight, 19, DType::kF32);
-    for_each_isa([&](const std::string& isa) {
-      const auto cpu = open_cpu(isa, 2);
-      CHECK_CLOSE(run_rmsnorm(*cpu, x, weight, 19, DType::kF32), expected, 1e-6, isa);
-      CHECK_CLOSE(run_rmsnorm(*cpu, x, weight, 19, DType::kBF16), expected, kRounding, isa);
+    for_each_subject([&](const std::string& subject) {
+      const auto backend = open_subject(subject, 2);
+      CHECK_CLOSE(run_rmsnorm(*backend, x, weight, 19, DType::kF32), expected, 1e-6, subject);
+      CHECK_CLOSE(run_rmsnorm(*backend, x, weight, 19, DType::kBF16), expected, kRounding, subject);
     });
   }
 }
@@ -42,17 +42,17 @@ TEST("add_rmsnorm adds to the residual and norms the sum") {
   Floats sum = x;
   for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += delta[i];
   const Floats weight = random_floats(random, 33, 1.0F);
-  for_each_isa([&](const std::string& isa) {
-    const auto cpu = open_cpu(isa, 1);
-    const auto residual = cpu->allocate(DType::kF32, 5, 33);
-    const auto addend = cpu->allocate(DType::kF32, 5, 33);
-    const auto out = cpu->allocate(DType::kF32, 5, 33);
-    const WeightHandle handle = cpu->upload_vector("norm", float_tensor(weight, {33}));
+  for_each_subject([&](const std::string& subject) {
+    const auto backend = open_subject(subject, 1);
+    const auto residual = backend->allocate(DType::kF32, 5, 33);
+    const auto addend = backend->allocate(DType::kF32, 5, 33);
+    const auto out = backend->allocate(DType::kF32, 5, 33);
+    const WeightHandle handle = backend->upload_vector("norm", float_tensor(weight, {33}));
     write_view(residual->view(), x);
     write_view(addend->view(), delta);
-    cpu->add_rmsnorm(residual->view(), addend->view(), *handle, 1e-6F, out->view());
+    backend->add_rmsnorm(residual->view(), addend->view(), *handle, 1e-6F, out->view());
     CHECK(read_view(residual->view()) == sum);
-    CHECK(read_view(out->view()) == run_rmsnorm(*cpu, sum, weight, 5, DType::kF32));
+    CHECK(read_view(out->view()) == run_rmsnorm(*backend, sum, weight, 5, DType::kF32));
   });
 }
 
@@ -61,8 +61,9 @@ TEST("NaN stays NaN where fp32 is narrowed") {
   const float nan = std::bit_cast<float>(0x7f800001U);
   Floats x(20, 1.0F);
   x[3] = nan;
-  for_each_isa([&](const std::string& isa) {
-    for (const float value : run_rmsnorm(*open_cpu(isa, 1), x, Floats(20, 1.0F), 1, DType::kBF16)) {
+  for_each_subject([&](const std::string& subject) {
+    for (const float value :
+         run_rmsnorm(*open_subject(subject, 1), x, Floats(20, 1.0F), 1, DType::kBF16)) {
       CHECK(std::isnan(value));
     }
   });
@@ -84,12 +85,12 @@ TEST("embedding looks rows up in every stored type, and gives zero outside its s
                                    : load_float(dtype, table.values.data<std::byte>(), place));
       }
     }
-    for_each_isa([&](const std::string& isa) {
-      const auto cpu = open_cpu(isa, 2);
-      const auto out = cpu->allocate(DType::kF32, 4, 21);
-      const WeightHandle handle = cpu->upload_embedding("table", table.values);
-      cpu->begin_step(step.layout);
-      cpu->embedding(*handle, 10, out->view());
+    for_each_subject([&](const std::string& subject) {
+      const auto backend = open_subject(subject, 2);
+      const auto out = backend->allocate(DType::kF32, 4, 21);
+      const WeightHandle handle = backend->upload_embedding("table", table.values);
+      backend->begin_step(step.layout);
+      backend->embedding(*handle, 10, out->view());
       CHECK(read_view(out->view()) == expected);
     });
   }
@@ -100,13 +101,13 @@ TEST("gather_logit_rows copies the rows that the step names") {
   const std::vector<std::int32_t> rows = {1, 4};
   step.layout.logit_rows = rows;
   const Floats x = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
-  for_each_isa([&](const std::string& isa) {
-    const auto cpu = open_cpu(isa, 1);
-    const auto input = cpu->allocate(DType::kBF16, 5, 2);
-    const auto out = cpu->allocate(DType::kBF16, 2, 2);
+  for_each_subject([&](const std::string& subject) {
+    const auto backend = open_subject(subject, 1);
+    const auto input = backend->allocate(DType::kBF16, 5, 2);
+    const auto out = backend->allocate(DType::kBF16, 2, 2);
     write_view(input->view(), x);
-    cpu->begin_step(step.layout);
-    cpu->gather_logit_rows(input->view(), out->view());
+    backend->begin_step(step.layout);
+    backend->gather_logit_rows(input->view(), out->view());
     CHECK(read_view(out->view()) == Floats({2, 3, 8, 9}));
   });
 }

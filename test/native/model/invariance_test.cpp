@@ -2,6 +2,7 @@
 // thread count, or on whether the sequence was computed at once or recomputed.
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -19,10 +20,26 @@ const std::vector<std::string> kModels = {"v2-group-limited-yarn-bf16", "v2-msca
                                           "v3-fp8-partial-blocks", "v3-kernel-shape-fp8",
                                           "v3-direct-q-eps-fp32"};
 
-RunnerOptions cpu_options(const std::string& isa, int threads, int ranks = 1) {
+// The cpu backend with each instruction set of this machine, or, where the environment says
+// ETAP_TEST_BACKEND=cuda, the cuda backend.
+bool testing_cuda() {
+  const char* name = std::getenv("ETAP_TEST_BACKEND");
+  return name != nullptr && std::string(name) == "cuda";
+}
+
+std::vector<std::string> subjects() {
+  return testing_cuda() ? std::vector<std::string>{"cuda"} : available_cpu_isas();
+}
+
+// `threads`: of the cpu backend; an empty subject: its best instruction set.
+RunnerOptions options_of(const std::string& subject, int threads, int ranks = 1) {
   RunnerOptions options;
-  options.backend_options.isa = isa;
-  options.backend_options.thread_count = threads;
+  if (testing_cuda()) {
+    options.backend = "cuda";
+  } else {
+    options.backend_options.isa = subject;
+    options.backend_options.thread_count = threads;
+  }
   options.ranks = ranks;
   options.block_count = 200;
   return options;
@@ -59,28 +76,28 @@ double relative_error(const std::vector<float>& actual, const std::vector<float>
 }
 
 template <typename Body>
-void for_each_model_and_isa(const Body& body) {
+void for_each_model_and_subject(const Body& body) {
   for (const std::string& model : kModels) {
-    for (const std::string& isa : available_cpu_isas()) body(model, isa);
+    for (const std::string& subject : subjects()) body(model, subject);
   }
 }
 
 TEST("chunks of any size, across the end of the prompt too, give the same bits") {
-  for_each_model_and_isa([](const std::string& model, const std::string& isa) {
-    ModelRunner runner(kGolden / model, cpu_options(isa, 2));
+  for_each_model_and_subject([](const std::string& model, const std::string& subject) {
+    ModelRunner runner(kGolden / model, options_of(subject, 2));
     Random random(1);
     const RunnerSequence sequence = random_sequence(random, runner.config().vocab_size, 150, 30, 1);
     const std::vector<float> expected = runner.run(sequence, 1000);
     for (const std::int32_t chunk : {1, 7, 64, 100}) {
       check_same(runner.run(sequence, chunk), expected,
-                 model + " " + isa + ", chunks of " + std::to_string(chunk));
+                 model + " " + subject + ", chunks of " + std::to_string(chunk));
     }
   });
 }
 
 TEST("long contexts: several splits and softmax tiles, in chunks") {
-  for (const std::string& isa : available_cpu_isas()) {
-    RunnerOptions options = cpu_options(isa, 2);
+  for (const std::string& subject : subjects()) {
+    RunnerOptions options = options_of(subject, 2);
     options.step_token_capacity = 2200;
     ModelRunner runner(kGolden / "v3-noaux-mtp-bf16", options);
     Random random(2);
@@ -89,14 +106,14 @@ TEST("long contexts: several splits and softmax tiles, in chunks") {
     const std::vector<float> expected = runner.run(sequence, 2200);
     for (const std::int32_t chunk : {333, 1024}) {
       check_same(runner.run(sequence, chunk), expected,
-                 isa + ", chunks of " + std::to_string(chunk));
+                 subject + ", chunks of " + std::to_string(chunk));
     }
   }
 }
 
 TEST("a sequence has the same bits alone and among up to 63 others") {
-  for_each_model_and_isa([](const std::string& model, const std::string& isa) {
-    ModelRunner runner(kGolden / model, cpu_options(isa, 2));
+  for_each_model_and_subject([](const std::string& model, const std::string& subject) {
+    ModelRunner runner(kGolden / model, options_of(subject, 2));
     const std::int64_t vocab = runner.config().vocab_size;
     Random random(3);
     std::vector<RunnerSequence> all;
@@ -121,15 +138,15 @@ TEST("a sequence has the same bits alone and among up to 63 others") {
       for (std::size_t i = 0; i < batch; ++i) {
         const auto begin = rows.begin() + static_cast<std::ptrdiff_t>(i) * vocab;
         check_same({begin, begin + vocab}, alone[(i * 5) % all.size()],
-                   model + " " + isa + ", batch of " + std::to_string(batch));
+                   model + " " + subject + ", batch of " + std::to_string(batch));
       }
     }
   });
 }
 
 TEST("prefill and decode rows of several sequences share a step") {
-  for_each_model_and_isa([](const std::string& model, const std::string& isa) {
-    ModelRunner runner(kGolden / model, cpu_options(isa, 2));
+  for_each_model_and_subject([](const std::string& model, const std::string& subject) {
+    ModelRunner runner(kGolden / model, options_of(subject, 2));
     const std::int64_t vocab = runner.config().vocab_size;
     Random random(4);
     const RunnerSequence first = random_sequence(random, vocab, 80, 5, 1);
@@ -139,21 +156,21 @@ TEST("prefill and decode rows of several sequences share a step") {
     const std::vector<float> mixed = runner.step({{&first, 84, 85}, {&second, 33, 73}});
     std::vector<float> expected(first_rows.begin() + 84 * vocab, first_rows.end());
     expected.insert(expected.end(), second_rows.begin() + 33 * vocab, second_rows.end());
-    check_same(mixed, expected, model + " " + isa);
+    check_same(mixed, expected, model + " " + subject);
   });
 }
 
 TEST("the number of threads does not change a bit") {
-  for_each_model_and_isa([](const std::string& model, const std::string& isa) {
+  for_each_model_and_subject([](const std::string& model, const std::string& subject) {
     std::vector<float> expected;
     for (const int threads : {1, 2, 5}) {
-      ModelRunner runner(kGolden / model, cpu_options(isa, threads));
+      ModelRunner runner(kGolden / model, options_of(subject, threads));
       Random random(5);
       const RunnerSequence sequence =
           random_sequence(random, runner.config().vocab_size, 140, 10, 1);
       const std::vector<float> rows = runner.run(sequence, 64);
       if (expected.empty()) expected = rows;
-      check_same(rows, expected, model + " " + isa + ", threads " + std::to_string(threads));
+      check_same(rows, expected, model + " " + subject + ", threads " + std::to_string(threads));
     }
   });
 }
@@ -165,7 +182,7 @@ TEST("tensor parallel: the same bits in every run, close to one rank") {
       if (load_model_config(kGolden / model).head_count % ranks != 0) continue;
       std::vector<float> expected;
       for (int repeat = 0; repeat < 2; ++repeat) {
-        ModelRunner runner(kGolden / model, cpu_options("", 1, ranks));
+        ModelRunner runner(kGolden / model, options_of("", 1, ranks));
         Random random(6);
         const RunnerSequence sequence =
             random_sequence(random, runner.config().vocab_size, 90, 10, 1);
@@ -181,7 +198,7 @@ TEST("tensor parallel: the same bits in every run, close to one rank") {
 }
 
 TEST("outside strict mode the logits stay close") {
-  RunnerOptions options = cpu_options("", 2);
+  RunnerOptions options = options_of("", 2);
   ModelRunner strict(kGolden / "v2-direct-q-greedy-bf16", options);
   options.strict = false;
   ModelRunner loose(kGolden / "v2-direct-q-greedy-bf16", options);

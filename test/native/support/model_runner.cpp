@@ -17,7 +17,10 @@ ModelRunner::ModelRunner(const std::filesystem::path& folder, const RunnerOption
                                                options.step_token_capacity, options.strict};
   on_ranks([&](std::size_t index) {
     Rank& rank = ranks_[index];
-    rank.backend = create_backend(options.backend, options.backend_options);
+    BackendOptions backend_options = options.backend_options;
+    backend_options.rank = static_cast<int>(index);
+    backend_options.rank_count = options.ranks;
+    rank.backend = create_backend(options.backend, backend_options);
     rank.communicator = group_.member(static_cast<int>(index));
     rank.transformer =
         std::make_unique<Transformer>(config_, checkpoint, *rank.backend, *rank.communicator,

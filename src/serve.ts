@@ -9,6 +9,7 @@ import { type SupervisedEngine, startEngine } from './engine/index.ts';
 import { EtapError } from './errors.ts';
 import { buildServer } from './http/index.ts';
 import { Metrics } from './metrics/index.ts';
+import { PACKAGE_ROOT } from './package-root.ts';
 import { exitCodeOf, type StopSignal, StopSignals } from './signals.ts';
 import { engineLines, ProgressLine, readyLines, serverUrl, settingLines } from './start-report.ts';
 import { loadTextModel, type TextModel } from './text/index.ts';
@@ -70,7 +71,8 @@ class Server {
     const metrics = new Metrics(config.metrics, modelName);
     const engine = startEngine(config, (err) => log.error({ err }, 'a sequence listener threw'));
     const deps = { config, engine, text, metrics, modelName, version, apiKeys };
-    const app = buildServer({ ...deps, logger: log });
+    const pageFolder = config.server.playground ? join(PACKAGE_ROOT, 'dist/web') : '';
+    const app = buildServer({ ...deps, pageFolder, logger: log });
     const needsKey = apiKeys.length > 0;
     const server = new Server({ ...deps, app, log, needsKey });
     try {

@@ -34,6 +34,7 @@ const server = Type.Object({
   apiKeyFile: textOrUnset('File with one key a line; empty lines and lines with # are skipped.'),
   allowUnauthenticated: boolean('Listen on any address without keys.', { default: false }),
   corsOrigins: list('Origins whose pages may call the API; `*` allows all.', { secret: false }),
+  playground: boolean('Serve the page to chat and to watch the engine at `/`.', { default: true }),
 });
 
 const limits = Type.Object({

@@ -10,6 +10,7 @@ import type {
   SequenceListener,
 } from './engine-client.ts';
 import type { SpawnEngine } from './engine-process.ts';
+import { type LiveListener, LiveWatchers } from './live-watchers.ts';
 import type { AddCommand, EngineInfo, EngineStats, ParentMessage } from './messages.ts';
 import { OpenSequences, type StepMessage } from './open-sequences.ts';
 import { Supervisor } from './supervisor.ts';
@@ -32,6 +33,7 @@ export class SupervisedEngine implements EngineClient {
   readonly #stateListeners: ((state: EngineState, reason: ErrorCode | null) => void)[] = [];
   readonly #stepListeners: ((stats: EngineStats) => void)[] = [];
   readonly #progressListeners: ((progress: LoadProgress) => void)[] = [];
+  readonly #watchers = new LiveWatchers((message) => this.#supervisor.send(message));
   #waiters: ReadyWaiter[] = [];
   #idleWaiters: (() => void)[] = [];
   #adds: AddCommand[] = [];
@@ -52,6 +54,7 @@ export class SupervisedEngine implements EngineClient {
         for (const listener of this.#progressListeners) listener(progress);
       },
       onStep: (step) => this.#stepped(step),
+      onLive: (picture) => this.#watchers.show(picture),
       onLost: (error) => this.#lost(error),
     });
   }
@@ -141,6 +144,10 @@ export class SupervisedEngine implements EngineClient {
     this.#progressListeners.push(listener);
   }
 
+  watch(listener: LiveListener): () => void {
+    return this.#watchers.add(listener);
+  }
+
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -221,6 +228,7 @@ export class SupervisedEngine implements EngineClient {
 
   #stateChanged(state: EngineState, error: EtapError | null): void {
     this.#lastError = error;
+    if (state === 'ready') this.#watchers.resume();
     for (const listener of this.#stateListeners) listener(state, error?.code ?? null);
     this.#settleWaiters();
   }

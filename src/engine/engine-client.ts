@@ -5,6 +5,7 @@ import type {
   EngineInfo,
   EngineStats,
   FinishRecord,
+  LivePicture,
   TokenLogprobs,
 } from './messages.ts';
 
@@ -48,6 +49,11 @@ export interface EngineClient {
   onStateChange(listener: (state: EngineState, reason: ErrorCode | null) => void): void;
   onStep(listener: (stats: EngineStats) => void): void;
   onProgress(listener: (progress: LoadProgress) => void): void;
+  /**
+   * Pictures of what the engine does, from now on, until the returned function is called. The engine
+   * makes none while nobody watches.
+   */
+  watch(listener: (picture: LivePicture) => void): () => void;
   /** Ends open sequences with ETAP_ERR_SHUTTING_DOWN and stops the engine process. */
   close(): Promise<void>;
 }

@@ -88,6 +88,9 @@ class EngineHost {
       case 'flushPrefixCache':
         this.#loop?.flushPrefixCache();
         break;
+      case 'watch':
+        this.#loop?.watch(message.on);
+        break;
       case 'shutdown':
         this.#requestShutdown();
         break;

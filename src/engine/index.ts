@@ -7,5 +7,12 @@ export type {
   LoadProgress,
   SequenceListener,
 } from './engine-client.ts';
-export type { EngineInfo, EngineStats, FinishRecord, TokenLogprobs } from './messages.ts';
+export type {
+  EngineInfo,
+  EngineStats,
+  FinishRecord,
+  LivePicture,
+  LiveStep,
+  TokenLogprobs,
+} from './messages.ts';
 export { startEngine } from './start-engine.ts';

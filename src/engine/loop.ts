@@ -11,6 +11,7 @@ import {
   type StepEffects,
   type StepPlan,
 } from '../scheduler/index.ts';
+import { LiveRecorder } from './live-recorder.ts';
 import type { AddCommand, EngineMessage } from './messages.ts';
 import { packStep } from './pack-step.ts';
 import { StepLogprobs } from './step-logprobs.ts';
@@ -40,6 +41,7 @@ export class EngineLoop {
   #completedStepCount = 0;
   #stopped = false;
   #failure: EtapError | null = null;
+  #live: LiveRecorder | null = null;
 
   constructor(parts: EngineLoopParts) {
     this.scheduler = new Scheduler(parts.scheduler);
@@ -80,6 +82,12 @@ export class EngineLoop {
   /** Drops every cached block that no sequence holds. */
   flushPrefixCache(): void {
     this.scheduler.flushPrefixCache();
+  }
+
+  /** While on, pictures of the steps are emitted too; the first one at once. */
+  watch(on: boolean): void {
+    this.#live = on ? new LiveRecorder(this.scheduler) : null;
+    this.#emitPicture();
   }
 
   /** Starts no further step; resolves when the one in flight has ended. */
@@ -176,6 +184,14 @@ export class EngineLoop {
       },
     });
     for (const { id } of finishes) this.#logprobs.close(id);
+    if (plan !== null) this.#live?.record({ plan, effects, stepMs: this.#stepMs }, this.#now());
+    this.#live?.forget(finishes);
+    this.#emitPicture();
+  }
+
+  #emitPicture(): void {
+    const picture = this.#live?.take(this.#now()) ?? null;
+    if (picture !== null) this.#emit({ kind: 'live', picture });
   }
 
   /** The executor is unusable, or an invariant is broken: every sequence ends, and so does the loop. */

@@ -27,6 +27,8 @@ export type AddCommand = {
 export type ParentMessage =
   | { readonly kind: 'commands'; readonly adds: readonly AddCommand[]; readonly aborts: Int32Array }
   | { readonly kind: 'flushPrefixCache' }
+  /** Pictures of what the engine does are made only while they are wanted. */
+  | { readonly kind: 'watch'; readonly on: boolean }
   | { readonly kind: 'shutdown' };
 
 export type FinishReason = 'stop' | 'length' | 'abort' | 'error';
@@ -99,6 +101,35 @@ export type EngineStats = {
   readonly blockedReason: 'none' | 'slots' | 'blocks' | 'budget';
 };
 
+/** The batch of one step, for those who watch. */
+export type LiveStep = {
+  readonly stepIndex: number;
+  readonly stepMs: number;
+  readonly decodeTokenCount: number;
+  readonly prefillTokenCount: number;
+  /** [rows, 3] sequence id, slot, tokens computed: negative for decode, positive for prefill. */
+  readonly rows: Int32Array;
+};
+
+/** What the engine does, drawn a few times a second while someone watches. Holds no token ids. */
+export type LivePicture = {
+  /** Steps since the picture before; the oldest are left out where there were very many. */
+  readonly steps: readonly LiveStep[];
+  /** [running, 5] sequence id, slot, prompt tokens, cached of them, tokens whose KV is computed. */
+  readonly sequences: Int32Array;
+  /** Milliseconds from arrival to first token, of sequences whose first token came. */
+  readonly firstTokenMs: Float64Array;
+  /** Since watching began. */
+  readonly emittedTokenCount: number;
+  readonly blocks: {
+    /** [cells] 0 free, 1 cached, 2 used by one sequence, 3 shared by several. */
+    readonly cells: Uint8Array;
+    readonly blocksPerCell: number;
+    /** [4] blocks in each of these states. */
+    readonly counts: Int32Array;
+  };
+};
+
 /** What the executor turned out to be; printed at start and served by /version and /v1/models. */
 export type EngineInfo = {
   readonly backend: string;
@@ -139,5 +170,6 @@ export type EngineMessage =
       readonly finishes: readonly FinishRecord[];
       readonly stats: EngineStats;
     }
+  | { readonly kind: 'live'; readonly picture: LivePicture }
   | { readonly kind: 'heartbeat'; readonly stepCount: number; readonly stepAgeMs: number }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string };

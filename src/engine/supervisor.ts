@@ -8,7 +8,7 @@ import { CANARY_ID, canaryCommand } from './canary.ts';
 import type { EngineState, LoadProgress } from './engine-client.ts';
 import type { EngineProcess, SpawnEngine } from './engine-process.ts';
 import { LivenessWatch } from './liveness-watch.ts';
-import type { EngineInfo, EngineMessage, ParentMessage } from './messages.ts';
+import type { EngineInfo, EngineMessage, LivePicture, ParentMessage } from './messages.ts';
 import type { StepMessage } from './open-sequences.ts';
 import { RestartBudget } from './restart-budget.ts';
 
@@ -20,6 +20,7 @@ export type SupervisorEvents = {
   onState(state: EngineState, error: EtapError | null): void;
   onProgress(progress: LoadProgress): void;
   onStep(step: StepMessage): void;
+  onLive(picture: LivePicture): void;
   /** The engine process is gone or given up: nothing more comes from it. */
   onLost(error: EtapError): void;
 };
@@ -114,6 +115,9 @@ export class Supervisor {
       case 'step':
         this.#events.onStep(message);
         this.#checkCanary(message);
+        break;
+      case 'live':
+        this.#events.onLive(message.picture);
         break;
       case 'heartbeat':
         this.#watch?.sawHeartbeat(message.stepAgeMs);

@@ -1,5 +1,4 @@
 /** Answers one generation request over HTTP, whole or as a stream of server-sent events. */
-import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { EtapError } from '../errors.ts';
 import { errorBody, errorHeaders } from './error-body.ts';
@@ -14,6 +13,7 @@ import {
 } from './openai/index.ts';
 import type { ServerContext } from './server-context.ts';
 import type { SseStream } from './sse.ts';
+import { closed, headersOf, STREAM_HEADERS } from './stream-reply.ts';
 
 /** Fields of a body that decide how its answer is sent. */
 type AnswerBody = Parameters<typeof answerOptions>[1] & {
@@ -29,13 +29,6 @@ export type GenerationJob = {
 };
 
 type Exchange = { readonly request: FastifyRequest; readonly reply: FastifyReply };
-
-export const STREAM_HEADERS = {
-  'content-type': 'text/event-stream; charset=utf-8',
-  'cache-control': 'no-cache',
-  // Proxies must hand on each event at once.
-  'x-accel-buffering': 'no',
-} as const;
 
 /** Returns the answer, or undefined when the response is taken care of. */
 export async function answerGeneration(
@@ -134,16 +127,3 @@ function failStream(
   const body = JSON.stringify(errorBody(error));
   stream.refuse(error.status, { ...headers, ...json, ...errorHeaders(error) }, body);
 }
-
-/** Headers that hooks have set: a hijacked reply does not send them by itself. */
-export const headersOf = (reply: FastifyReply): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(reply.getHeaders()).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, String(value)]],
-    ),
-  );
-
-export const closed = (raw: ServerResponse): Promise<void> =>
-  new Promise((resolve) => {
-    raw.once('close', resolve);
-  });

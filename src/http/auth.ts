@@ -13,14 +13,25 @@ const ANONYMOUS: Caller = { tenant: '' };
 /** Routes that orchestrators probe without keys. Compared with route templates, never prefixes. */
 const HEALTH_ROUTES = ['/health', '/health/live', '/health/ready', '/live', '/ready'];
 
+type OpenRoutes = {
+  readonly openMetrics: boolean;
+  /** Routes of the playground's files: a browser asks for them before anyone could enter a key. */
+  readonly pageRoutes?: readonly string[];
+};
+
 export class KeyRing {
   readonly #digests: readonly Buffer[];
   readonly #openRoutes: ReadonlySet<string>;
 
   /** Without keys every route is open. */
-  constructor(keys: readonly string[], options: { readonly openMetrics: boolean }) {
+  constructor(keys: readonly string[], options: OpenRoutes) {
+    const { openMetrics, pageRoutes = [] } = options;
     this.#digests = keys.map(digestOf);
-    this.#openRoutes = new Set([...HEALTH_ROUTES, ...(options.openMetrics ? ['/metrics'] : [])]);
+    this.#openRoutes = new Set([
+      ...HEALTH_ROUTES,
+      ...(openMetrics ? ['/metrics'] : []),
+      ...pageRoutes,
+    ]);
   }
 
   /**

@@ -30,7 +30,10 @@ export function requestId({ headers }: { readonly headers: IncomingMessage['head
 /** Hooks of the root, so that no route escapes them. */
 export function addHooks(app: FastifyInstance, server: ServerContext): void {
   const { config, apiKeys } = server.deps;
-  const keyRing = new KeyRing(apiKeys, { openMetrics: config.metrics.auth === 'none' });
+  const keyRing = new KeyRing(apiKeys, {
+    openMetrics: config.metrics.auth === 'none',
+    pageRoutes: server.page.files.map(({ route }) => route),
+  });
   // The hook below sets it for each request; null is never seen by a handler.
   app.decorateRequest('caller', null as unknown as Caller);
   app.decorateRequest('generationLog', null);

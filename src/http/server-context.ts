@@ -8,6 +8,7 @@ import { type Clock, systemClock } from './clock.ts';
 import { OPEN_REQUESTS_PER_QUEUE_SLOT } from './limits.ts';
 import { OpenRequests } from './open-requests.ts';
 import type { RequestContext } from './openai/index.ts';
+import { type PageFile, pageFiles } from './playground.ts';
 import type { ServerDeps } from './server-deps.ts';
 import { SseStreams } from './sse.ts';
 
@@ -16,11 +17,15 @@ export class ServerContext {
   readonly clock: Clock;
   readonly openRequests: OpenRequests;
   readonly streams: SseStreams;
+  /** The playground; without files when it is off. */
+  readonly page: { readonly folder: string; readonly files: readonly PageFile[] };
   #draining = false;
 
   constructor(deps: ServerDeps) {
     const { limits, timeouts } = deps.config;
+    const pageFolder = deps.pageFolder ?? '';
     this.deps = deps;
+    this.page = { folder: pageFolder, files: pageFolder === '' ? [] : pageFiles(pageFolder) };
     this.clock = deps.clock ?? systemClock;
     this.openRequests = new OpenRequests(limits.queueLength * OPEN_REQUESTS_PER_QUEUE_SLOT);
     this.streams = new SseStreams({

@@ -17,6 +17,8 @@ export type ServerDeps = {
   readonly version: string;
   /** Keys of the configuration and of its key file; none leaves every route open. */
   readonly apiKeys: readonly string[];
+  /** Folder of the built playground; none is served when absent. */
+  readonly pageFolder?: string;
   /** Fastify's silent logger when absent. */
   readonly logger?: FastifyBaseLogger;
   /** The system's clock when absent. */

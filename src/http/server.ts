@@ -14,6 +14,7 @@ import { parseJsonBody } from './json-body.ts';
 import { PATH_PARAMETER_LENGTH_MAX } from './limits.ts';
 import { addNotFoundHandler } from './not-found.ts';
 import { schemaError } from './openai/index.ts';
+import { addPlayground } from './playground.ts';
 import { addRoutes } from './routes/index.ts';
 import { ServerContext } from './server-context.ts';
 import type { ServerDeps } from './server-deps.ts';
@@ -43,6 +44,7 @@ export function buildServer(deps: ServerDeps): FastifyInstance {
   addHooksAndCors(app, server);
   addNotFoundHandler(app);
   addRoutes(app, server);
+  addPlayground(app, server.page);
   app.decorate('drain', drainControl(server));
   return app;
 }

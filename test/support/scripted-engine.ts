@@ -6,6 +6,7 @@ import type {
   EngineStats,
   FinishRecord,
   GenerateCommand,
+  LivePicture,
   SequenceListener,
   TokenLogprobs,
 } from '../../src/engine/index.ts';
@@ -52,6 +53,7 @@ export class ScriptedEngine implements EngineClient {
   cachedTokenCount = 0;
   readonly sequences: ScriptedSequence[] = [];
   readonly abortedIds: number[] = [];
+  readonly watchers = new Set<(picture: LivePicture) => void>();
   #stepping = false;
 
   constructor(script: Script | null = null) {
@@ -155,6 +157,13 @@ export class ScriptedEngine implements EngineClient {
   }
 
   flushPrefixCache(): void {}
+
+  watch(listener: (picture: LivePicture) => void): () => void {
+    this.watchers.add(listener);
+    return () => {
+      this.watchers.delete(listener);
+    };
+  }
 
   async ready(): Promise<EngineInfo> {
     return ENGINE_INFO;

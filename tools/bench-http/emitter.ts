@@ -107,6 +107,9 @@ export class Emitter implements EngineClient {
   }
 
   flushPrefixCache(): void {}
+  watch(): () => void {
+    return () => {};
+  }
   async ready(): Promise<EngineInfo> {
     return INFO;
   }

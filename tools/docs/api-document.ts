@@ -31,6 +31,7 @@ export const ROUTES = [
   ['GET', '/live', 'The same.'],
   ['GET', '/metrics', 'Prometheus text, see docs/metrics.md. `metrics.auth: none` asks no key.'],
   ['GET', '/load', 'Open requests, running and waiting sequences.'],
+  ['GET', '/v1/etap/live', 'What the engine does, as server-sent events, see docs/playground.md.'],
   ['GET', '/version', 'Version, model and kernels.'],
 ] as const;
 
@@ -64,6 +65,8 @@ export function renderApiDocument(): string {
     '| method | path | what it does |',
     '|---|---|---|',
     ...ROUTES.map(([method, path, text]) => `| ${method} | \`${path}\` | ${text} |`),
+    '',
+    '`GET /` is the playground (docs/playground.md); its files need no key.',
     '',
     'Not offered (404):',
     '',

@@ -5,6 +5,7 @@ import { addAbortRoute } from './abort.ts';
 import { addChatCompletionsRoute } from './chat-completions.ts';
 import { addCompletionsRoute } from './completions.ts';
 import { addHealthRoutes } from './health.ts';
+import { addLiveRoute } from './live.ts';
 import { addMetricsRoutes } from './metrics.ts';
 import { addModelRoutes } from './models.ts';
 import { addTextRoutes } from './text.ts';
@@ -18,5 +19,6 @@ export function addRoutes(app: FastifyInstance, server: ServerContext): void {
   addAbortRoute(app, server);
   addHealthRoutes(app, server);
   addMetricsRoutes(app, server);
+  addLiveRoute(app, server);
   addVersionRoute(app, server);
 }

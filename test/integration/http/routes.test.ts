@@ -14,6 +14,7 @@ const KEYED = [
   '/detokenize',
   '/apply-template',
   '/abort_request',
+  '/v1/etap/live',
   '/version',
   '/metrics',
   '/load',

@@ -11,6 +11,7 @@ import {
   settingAt,
 } from './config/index.ts';
 import { EtapError } from './errors.ts';
+import { KEY_NAME, newKey } from './keys/index.ts';
 import { PACKAGE_ROOT } from './package-root.ts';
 import { EXIT, serve } from './serve.ts';
 
@@ -18,6 +19,7 @@ const HELP = `etap: an OpenAI-compatible server for MLA models (DeepSeek-V2, V3,
 
   etap serve [MODEL_DIR] [flags]  serve the checkpoint in MODEL_DIR, or the bundled demo model
   etap serve --help               all flags
+  etap key NAME                   make an API key and its entry for the key file
   etap --version
 
 Exit codes: 0 stopped, 1 the engine failed, 2 it cannot start as configured, 128 + n stopped at
@@ -29,13 +31,15 @@ const SERVE_HELP = `etap serve [MODEL_DIR] [flags]
   -h, --help
   -v, --version`;
 
-const COMMANDS = ['serve', 'help', 'version'];
+const COMMANDS = ['serve', 'key', 'help', 'version'];
 
 async function main(argv: readonly string[]): Promise<number> {
   const [command = '--help', ...args] = argv;
   switch (command) {
     case 'serve':
       return runServe(args);
+    case 'key':
+      return runKey(args);
     case '--help':
     case '-h':
     case 'help':
@@ -58,6 +62,18 @@ async function runServe(args: readonly string[]): Promise<number> {
   if (commandLine.version) return print(readVersion());
   const defaults = bundledModel();
   return serve(loadConfig({ defaults, environment: process.env, commandLine }), readVersion());
+}
+
+function runKey([name = '', ...rest]: readonly string[]): number {
+  if (!KEY_NAME.test(name) || rest.length > 0) {
+    throw new EtapError(
+      'ETAP_ERR_CONFIG',
+      'etap key: give one name of letters, digits, `.`, `_` and `-`, as in `etap key alice`',
+    );
+  }
+  const { key, entry } = newKey(name);
+  process.stderr.write('The key, which is shown only now; then its entry under `keys:`.\n');
+  return print(`${key}\n\n${entry}`);
 }
 
 /** Served when nothing names a model, so that `etap serve` alone does something useful. */

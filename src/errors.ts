@@ -36,6 +36,8 @@ export const ERROR_TABLE = {
   ETAP_ERR_MEDIA_TYPE: row(415, 'invalid_request_error', 'unsupported_media_type'),
   ETAP_ERR_HEADERS_TOO_LARGE: row(431, 'invalid_request_error', 'headers_too_large'),
   ETAP_ERR_UNAUTHORIZED: row(401, 'authentication_error', 'invalid_api_key'),
+  ETAP_ERR_FORBIDDEN: row(403, 'permission_error', 'insufficient_scope'),
+  ETAP_ERR_RATE_LIMIT: row(429, 'rate_limit_error', 'rate_limit_exceeded'),
   ETAP_ERR_QUEUE_FULL: row(429, 'rate_limit_error', 'rate_limit_exceeded'),
   ETAP_ERR_INTERNAL: row(500, 'server_error', 'server_error'),
   ETAP_ERR_ENGINE_LOST: row(500, 'server_error', 'engine_lost'),
@@ -63,12 +65,20 @@ export class EtapError extends Error {
   readonly code: ErrorCode;
   /** The request field at fault, for invalid requests. */
   readonly param: string | null;
+  /** When trying again makes sense; Infinity: never; null: the status alone tells. */
+  readonly retryAfterMs: number | null;
 
-  constructor(code: ErrorCode, message: string, param: string | null = null) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    param: string | null = null,
+    options: { readonly retryAfterMs?: number } = {},
+  ) {
     super(message);
     this.name = 'EtapError';
     this.code = code;
     this.param = param;
+    this.retryAfterMs = options.retryAfterMs ?? null;
   }
 
   get status(): number {

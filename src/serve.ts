@@ -3,11 +3,12 @@ import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { type Logger, pino } from 'pino';
-import { type Config, checkExposure, type LoadedConfig, readApiKeys } from './config/index.ts';
+import { type Config, checkExposure, type LoadedConfig } from './config/index.ts';
 import { drain } from './drain.ts';
 import { type SupervisedEngine, startEngine } from './engine/index.ts';
 import { EtapError } from './errors.ts';
-import { buildServer } from './http/index.ts';
+import { buildServer, readTlsFiles } from './http/index.ts';
+import { readApiKeys } from './keys/index.ts';
 import { Metrics } from './metrics/index.ts';
 import { PACKAGE_ROOT } from './package-root.ts';
 import { exitCodeOf, type StopSignal, StopSignals } from './signals.ts';
@@ -32,6 +33,7 @@ export async function serve(loaded: LoadedConfig, version: string): Promise<numb
   const signals = new StopSignals();
   say(...settingLines(version, loaded.assignments));
   const server = await Server.start(loaded.config, version);
+  signals.onHangup(() => server.reload());
   const end = await Promise.race([signals.first, server.failure]);
   if (end instanceof EtapError) return server.fail(end);
   return Promise.race([server.stop(end), signals.second.then(exitCodeOf)]);
@@ -62,15 +64,16 @@ class Server {
 
   /** Opens the listener at once; the model loads behind it. */
   static async start(config: Config, version: string): Promise<Server> {
-    const apiKeys = readApiKeys(config.server);
-    checkExposure(config.server, apiKeys);
+    const apiKeys = readApiKeys(config);
+    checkExposure(config.server, apiKeys.length);
+    const tls = readTlsFiles(config.server);
     const modelDir = checkpointFolder(config);
     const modelName = config.model.servedName ?? basename(resolve(modelDir));
     const text = loadTextModel(modelDir);
     const log = pino({ level: config.log.level });
     const metrics = new Metrics(config.metrics, modelName);
     const engine = startEngine(config, (err) => log.error({ err }, 'a sequence listener threw'));
-    const deps = { config, engine, text, metrics, modelName, version, apiKeys };
+    const deps = { config, engine, text, metrics, modelName, version, apiKeys, tls };
     const pageFolder = config.server.playground ? join(PACKAGE_ROOT, 'dist/web') : '';
     const app = buildServer({ ...deps, pageFolder, logger: log });
     const needsKey = apiKeys.length > 0;
@@ -100,6 +103,22 @@ class Server {
     );
     say('stopped');
     return EXIT.stopped;
+  }
+
+  /** Reads keys and certificate again; where one of them is bad, all stay as they were. */
+  reload(): void {
+    const { app, config, metrics, log } = this.#parts;
+    try {
+      const apiKeys = readApiKeys(config);
+      checkExposure(config.server, apiKeys.length);
+      app.replaceAccess({ apiKeys, tls: readTlsFiles(config.server) });
+      metrics.onReload(true);
+      say(`reloaded  ${apiKeys.length} keys`);
+    } catch (error) {
+      metrics.onReload(false);
+      log.error({ err: error }, 'reload failed');
+      say(`reloaded  nothing: ${error instanceof Error ? error.message : error}`);
+    }
   }
 
   /** The engine is beyond help. Throws the error when it never was ready. */

@@ -1,4 +1,4 @@
-/** SIGINT and SIGTERM as promises: the first asks to stop gracefully, the second to stop now. */
+/** SIGINT and SIGTERM as promises: the first asks to stop gracefully, the second to stop now. SIGHUP reloads. */
 import { constants } from 'node:os';
 
 export type StopSignal = 'SIGINT' | 'SIGTERM';
@@ -18,6 +18,11 @@ export class StopSignals {
     for (const signal of STOP_SIGNALS) {
       process.on(signal, () => resolvers.shift()?.(signal));
     }
+  }
+
+  /** Without this call a SIGHUP ends the process. */
+  onHangup(reload: () => void): void {
+    process.on('SIGHUP', reload);
   }
 }
 

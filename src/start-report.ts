@@ -56,9 +56,10 @@ export function readyLines({ url, modelName, hasChatTemplate, needsKey }: Addres
 }
 
 /** The URL a person on this machine can open. */
-export function serverUrl({ host, port }: Config['server']): string {
+export function serverUrl({ host, port, tlsCertFile }: Config['server']): string {
   const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host;
-  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
+  const scheme = tlsCertFile === null ? 'http' : 'https';
+  return `${scheme}://${name.includes(':') ? `[${name}]` : name}:${port}`;
 }
 
 /** One line that moves on a terminal, a few lines elsewhere. */

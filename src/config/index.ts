@@ -1,7 +1,7 @@
 /** Door of the configuration: one schema, one frozen object. */
-export { checkExposure, readApiKeys } from './api-keys.ts';
 export type { Assignment } from './assignment.ts';
 export { bodyBytesMax } from './body-limit.ts';
+export { checkExposure } from './exposure.ts';
 export { renderFlagHelp } from './flag-help.ts';
 export { describeAssignments, type LoadedConfig, loadConfig, mergeConfig } from './load.ts';
 export { describeAllowed, formatValue } from './parse-value.ts';

@@ -58,7 +58,14 @@ export function describeAssignments(assignments: readonly Assignment[]): string[
 }
 
 /** Rules between settings. */
-function checkRelations({ engine }: Config): void {
+function checkRelations({ engine, server }: Config): void {
+  if ((server.tlsCertFile === null) !== (server.tlsKeyFile === null)) {
+    throw new EtapError(
+      'ETAP_ERR_CONFIG',
+      'server.tlsCertFile, server.tlsKeyFile: found one of them, TLS needs both',
+      'server.tlsCertFile',
+    );
+  }
   if (engine.heartbeatTimeoutMs < 2 * engine.heartbeatMs) {
     throw new EtapError(
       'ETAP_ERR_CONFIG',

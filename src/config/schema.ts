@@ -8,6 +8,7 @@ import {
   choice,
   integer,
   integerOrAuto,
+  integerOrUnset,
   list,
   milliseconds,
   text,
@@ -31,10 +32,16 @@ const server = Type.Object({
     maximum: 65_535,
   }),
   apiKeys: list('Keys that clients send as `Authorization: Bearer KEY`.', { secret: true }),
-  apiKeyFile: textOrUnset('File with one key a line; empty lines and lines with # are skipped.'),
+  apiKeyFile: textOrUnset(
+    'File with one key a line, or a `.yaml` list of keys with names, scopes and limits: docs/keys.md.',
+  ),
   allowUnauthenticated: boolean('Listen on any address without keys.', { default: false }),
   corsOrigins: list('Origins whose pages may call the API; `*` allows all.', { secret: false }),
   playground: boolean('Serve the page to chat and to watch the engine at `/`.', { default: true }),
+  tlsCertFile: textOrUnset(
+    'Certificate chain in PEM; with server.tlsKeyFile the server speaks TLS.',
+  ),
+  tlsKeyFile: textOrUnset('Private key of the certificate in PEM.'),
 });
 
 const limits = Type.Object({
@@ -76,6 +83,18 @@ const limits = Type.Object({
     minimum: 1,
     maximum: 1_000_000,
   }),
+  keyRequestsPerMinute: integerOrUnset('Requests a minute of each key that sets no limit itself.', {
+    minimum: 1,
+    maximum: 1_000_000_000,
+  }),
+  keyTokensPerMinute: integerOrUnset(
+    'Prompt and completion tokens a minute of each key that sets no limit itself.',
+    { minimum: 1, maximum: 1_000_000_000 },
+  ),
+  keyConcurrentRequests: integerOrUnset(
+    'Requests open at a time of each key that sets no limit itself.',
+    { minimum: 1, maximum: 1_000_000_000 },
+  ),
   streamBufferBytes: bytes('Text held for one slow reader before its stream is paused.', {
     default: 64 * KIB,
     minimum: 4 * KIB,

@@ -46,6 +46,16 @@ export const integerOrAuto = (description: string, range: Range) =>
     auto: true,
   });
 
+/** A whole number in a range, or null where it is not set. */
+export const integerOrUnset = (description: string, range: Range) =>
+  Type.Union([Type.Integer(range), Type.Null()], {
+    ...PLAIN,
+    ...range,
+    kind: 'integer',
+    description,
+    default: null,
+  });
+
 /** A duration; its key ends in `Ms`. */
 export const milliseconds = (description: string, range: Range & { readonly default: number }) =>
   Type.Integer({ ...PLAIN, kind: 'milliseconds', description, ...range });

@@ -42,7 +42,7 @@ export async function answerGeneration(
     caller: request.caller,
     names: [request.id, requestId, rid],
   });
-  return call.run(job.toRequest, async (generationRequest) => {
+  const answer = call.run(job.toRequest, async (generationRequest) => {
     request.generationLog = call.log;
     // The client may have left while its prompt was tokenized.
     if (reply.raw.destroyed) {
@@ -54,6 +54,12 @@ export async function answerGeneration(
     const answer = new Answer(server, call, job, answerOptions(parts, job.body));
     return job.body.stream === true ? answer.stream(reply) : answer.whole(reply);
   });
+  return answer.finally(() => tellLimits(call, reply));
+}
+
+/** Whether or not there was room, the client hears what its key has left. */
+function tellLimits({ caller }: GenerationCall, reply: FastifyReply): void {
+  if (!reply.sent) reply.headers(caller.account.headers());
 }
 
 /** The answer of one call on its way to one response. */
@@ -100,6 +106,7 @@ class Answer {
       onFailed: (error) => failStream(stream, error, headersOf(reply)),
     });
     this.#call.start(this.#options.request, encoder);
+    tellLimits(this.#call, reply);
     reply.hijack();
     stream = this.#server.streams.open(raw, {
       headers: { ...headersOf(reply), ...STREAM_HEADERS },

@@ -1,32 +1,25 @@
-/** Bearer keys: one hook in front of every route, with an exact list of routes that need none. */
-import { createHash, timingSafeEqual } from 'node:crypto';
+/** Keys at the door: one hook in front of every route, with an exact list of routes that need none. */
 import { EtapError } from '../errors.ts';
-
-/** Who a request comes from, as far as its key tells. */
-export type Caller = {
-  /** '' when the server has no keys; else a name made from the key's digest. */
-  readonly tenant: string;
-};
-
-const ANONYMOUS: Caller = { tenant: '' };
+import type { Caller, KeyRing, KeyScope } from '../keys/index.ts';
 
 /** Routes that orchestrators probe without keys. Compared with route templates, never prefixes. */
 const HEALTH_ROUTES = ['/health', '/health/live', '/health/ready', '/live', '/ready'];
 
+/** Routes that ask for another scope than `infer`. */
+const ROUTE_SCOPES: Readonly<Record<string, KeyScope>> = { '/metrics': 'metrics' };
+
 type OpenRoutes = {
   readonly openMetrics: boolean;
-  /** Routes of the playground's files: a browser asks for them before anyone could enter a key. */
+  /** Routes of pages that hold no data: a browser asks for them before anyone could enter a key. */
   readonly pageRoutes?: readonly string[];
 };
 
-export class KeyRing {
-  readonly #digests: readonly Buffer[];
+export class DoorKeeper {
+  readonly #keyRing: KeyRing;
   readonly #openRoutes: ReadonlySet<string>;
 
-  /** Without keys every route is open. */
-  constructor(keys: readonly string[], options: OpenRoutes) {
-    const { openMetrics, pageRoutes = [] } = options;
-    this.#digests = keys.map(digestOf);
+  constructor(keyRing: KeyRing, { openMetrics, pageRoutes = [] }: OpenRoutes) {
+    this.#keyRing = keyRing;
     this.#openRoutes = new Set([
       ...HEALTH_ROUTES,
       ...(openMetrics ? ['/metrics'] : []),
@@ -36,27 +29,17 @@ export class KeyRing {
 
   /**
    * @param route template of the matched route; undefined for paths that no route has
-   * Throws EtapError ETAP_ERR_UNAUTHORIZED.
+   * Throws EtapError ETAP_ERR_UNAUTHORIZED, ETAP_ERR_FORBIDDEN.
    */
   authenticate(route: string | undefined, authorization: string | undefined): Caller {
-    if (this.#digests.length === 0) return ANONYMOUS;
-    if (route !== undefined && this.#openRoutes.has(route)) return ANONYMOUS;
-    const key = bearerKey(authorization);
-    if (key === null) {
-      throw unauthorized('no API key was sent; send the header `Authorization: Bearer KEY`');
-    }
-    const index = this.#find(digestOf(key));
-    if (index < 0) throw unauthorized('the API key is not known here; use one that the server has');
-    return { tenant: `key-${this.#digests[index]?.toString('hex', 0, 8)}` };
-  }
-
-  /** Compares with every key, so that the time tells neither which nor whether one matched. */
-  #find(digest: Buffer): number {
-    let found = -1;
-    this.#digests.forEach((known, index) => {
-      if (timingSafeEqual(known, digest)) found = index;
-    });
-    return found;
+    if (route !== undefined && this.#openRoutes.has(route)) return this.#keyRing.anonymous;
+    const caller = this.#keyRing.identify(bearerKey(authorization));
+    const scope = ROUTE_SCOPES[route ?? ''] ?? 'infer';
+    if (caller.scopes.includes(scope)) return caller;
+    throw new EtapError(
+      'ETAP_ERR_FORBIDDEN',
+      `this route needs a key with the scope \`${scope}\`; this key has ${caller.scopes.join(', ')}`,
+    );
   }
 }
 
@@ -64,8 +47,3 @@ function bearerKey(authorization: string | undefined): string | null {
   const match = /^Bearer +([\x21-\x7e]+) *$/i.exec(authorization ?? '');
   return match?.[1] ?? null;
 }
-
-const digestOf = (key: string): Buffer => createHash('sha256').update(key).digest();
-
-const unauthorized = (message: string): EtapError =>
-  new EtapError('ETAP_ERR_UNAUTHORIZED', message);

@@ -30,7 +30,7 @@ export function errorHeaders(error: EtapError): Record<string, string> {
     case 431:
       return { connection: 'close' };
     case 429:
-      return { 'retry-after': String(QUEUE_RETRY_SECONDS) };
+      return retryHeaders(error.retryAfterMs);
     case 503:
       return {
         'retry-after': String(ENGINE_RETRY_SECONDS),
@@ -40,6 +40,15 @@ export function errorHeaders(error: EtapError): Record<string, string> {
     default:
       return {};
   }
+}
+
+function retryHeaders(afterMs: number | null): Record<string, string> {
+  if (afterMs === null) return { 'retry-after': String(QUEUE_RETRY_SECONDS) };
+  if (!Number.isFinite(afterMs)) return { 'x-should-retry': 'false' };
+  return {
+    'retry-after': String(Math.ceil(afterMs / 1000)),
+    'retry-after-ms': String(Math.ceil(afterMs)),
+  };
 }
 
 /** Any thrown value as a coded error; what we did not foresee becomes ETAP_ERR_INTERNAL. */

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { type ErrorCode, EtapError } from '../errors.ts';
-import type { Caller } from './auth.ts';
+import type { Caller } from '../keys/index.ts';
 import { Generation, type GenerationListener } from './generation.ts';
 import { GenerationLog } from './generation-log.ts';
 import type { GenerationRequest } from './generation-request.ts';
@@ -25,9 +25,8 @@ export class GenerationCall implements OpenRequest {
   /** Of the answer. */
   readonly id: string;
   readonly names: readonly string[];
-  readonly tenant: string;
+  readonly caller: Caller;
   readonly #server: ServerContext;
-  readonly #caller: Caller;
   #log: GenerationLog | null = null;
   #generation: Generation | null = null;
   #aborted = false;
@@ -35,9 +34,8 @@ export class GenerationCall implements OpenRequest {
   constructor(server: ServerContext, { idPrefix, caller, names }: CallFacts) {
     this.id = newId(idPrefix);
     this.names = [this.id, ...names].filter((name) => typeof name === 'string');
-    this.tenant = caller.tenant;
+    this.caller = caller;
     this.#server = server;
-    this.#caller = caller;
   }
 
   /** What the log tells about the generation; null until the request was validated. */
@@ -55,7 +53,7 @@ export class GenerationCall implements OpenRequest {
   ): Promise<Answer> {
     const { openRequests, deps } = this.#server;
     try {
-      const context = this.#server.requestContext(this.#caller);
+      const context = this.#server.requestContext(this.caller);
       openRequests.add(this);
       const request = await toRequest(context);
       this.#checkNotAborted();
@@ -69,7 +67,7 @@ export class GenerationCall implements OpenRequest {
     }
   }
 
-  /** Starts the sequences. Throws EtapError ETAP_ERR_QUEUE_FULL, ETAP_ERR_ENGINE_NOT_READY. */
+  /** Starts the sequences. Throws as Generation.start does. */
   start(request: GenerationRequest, listener: GenerationListener): void {
     const { deps } = this.#server;
     deps.metrics.onRequest(request.completionsPerPrompt);
@@ -112,6 +110,7 @@ function countRejection(error: unknown, metrics: HttpMetrics): void {
 
 const REJECTIONS: Partial<Record<ErrorCode, Parameters<HttpMetrics['onRejection']>[0]>> = {
   ETAP_ERR_QUEUE_FULL: 'queue_full',
+  ETAP_ERR_RATE_LIMIT: 'rate_limit',
   ETAP_ERR_ENGINE_NOT_READY: 'engine_not_ready',
   ETAP_ERR_SHUTTING_DOWN: 'shutting_down',
 };

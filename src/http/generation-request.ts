@@ -1,5 +1,6 @@
 /** One API call after validation: what every wire format is translated into. */
 import type { GenerateCommand } from '../engine/index.ts';
+import type { Account } from '../keys/index.ts';
 import type { SamplingParams } from '../sampling-params.ts';
 import type { MessageRules } from './message-parts.ts';
 
@@ -32,12 +33,18 @@ export type GenerationRequest = {
   readonly wantsTokens: boolean;
   readonly priority: number;
   readonly tenant: string;
+  /** Pays for the tokens. */
+  readonly account: Account;
   readonly cacheSalt: string;
 };
 
 /** Sequences of a request in the order of their indices: all choices of a prompt, then the next. */
 export const sequenceCount = (request: GenerationRequest): number =>
   request.prompts.length * request.completionsPerPrompt;
+
+/** Tokens of all prompts, each counted once. */
+export const promptTokenCount = ({ prompts }: GenerationRequest): number =>
+  prompts.reduce((sum, { tokens }) => sum + tokens.length, 0);
 
 export const promptOf = (request: GenerationRequest, index: number): Prompt => {
   const prompt = request.prompts[Math.floor(index / request.completionsPerPrompt)];

@@ -11,11 +11,12 @@ import {
   commandOf,
   type GenerationRequest,
   promptOf,
+  promptTokenCount,
   sequenceCount,
 } from './generation-request.ts';
 import type { MessagePart, Progress } from './message-parts.ts';
 import { type SequenceOutcome, SequenceText } from './sequence-text.ts';
-import type { HttpMetrics } from './server-deps.ts';
+import type { HttpMetrics, SequenceTimeline } from './server-deps.ts';
 
 /** Hears one request; `index` counts all choices of the first prompt, then of the next. */
 export type GenerationListener = {
@@ -53,7 +54,8 @@ export class Generation {
   }
 
   /**
-   * Starts every sequence, or none. Throws EtapError ETAP_ERR_QUEUE_FULL, ETAP_ERR_ENGINE_NOT_READY.
+   * Starts every sequence, or none, and charges the key for its tokens. Throws EtapError
+   * ETAP_ERR_RATE_LIMIT, ETAP_ERR_QUEUE_FULL, ETAP_ERR_ENGINE_NOT_READY.
    * The listener may hear of sequences that need no engine before this returns.
    */
   static start(
@@ -61,6 +63,7 @@ export class Generation {
     request: GenerationRequest,
     listener: GenerationListener,
   ): Generation {
+    request.account.chargePrompt(promptTokenCount(request));
     const generation = new Generation(deps, request, listener);
     generation.#startAll();
     return generation;
@@ -99,10 +102,12 @@ export class Generation {
     const command = commandOf(this.#request, index);
     const sequence = new SequenceText(this.#request, prompt, {
       text,
-      timeline: metrics.startSequence({
-        promptTokenCount: prompt.tokens.length,
-        maxTokens: command.maxTokens,
-      }),
+      timeline: this.#charged(
+        metrics.startSequence({
+          promptTokenCount: prompt.tokens.length,
+          maxTokens: command.maxTokens,
+        }),
+      ),
       sink: {
         onPromptLogprobs: (tokens) => this.#listener.onPromptLogprobs(index, tokens),
         onParts: (parts, progress) => this.#listener.onParts(index, parts, progress),
@@ -116,6 +121,18 @@ export class Generation {
     });
     const id = engine.generate(command, sequence);
     this.#open.set(index, { id, text: sequence });
+  }
+
+  /** Completion tokens cost the key what they cost the engine, whether or not the client stayed. */
+  #charged(timeline: SequenceTimeline): SequenceTimeline {
+    const { account } = this.#request;
+    return {
+      onToken: () => timeline.onToken(),
+      onFinish: (finish) => {
+        account.chargeCompletion(finish.completionTokenCount);
+        timeline.onFinish(finish);
+      },
+    };
   }
 
   /** An echoed prompt without a completion. */

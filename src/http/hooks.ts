@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { EtapError } from '../errors.ts';
-import { type Caller, KeyRing } from './auth.ts';
+import type { Caller } from '../keys/index.ts';
+import { DoorKeeper } from './auth.ts';
 import type { GenerationLog } from './generation-log.ts';
 import { HEADERS_MAX } from './limits.ts';
 import type { ServerContext } from './server-context.ts';
@@ -29,21 +30,40 @@ export function requestId({ headers }: { readonly headers: IncomingMessage['head
 
 /** Hooks of the root, so that no route escapes them. */
 export function addHooks(app: FastifyInstance, server: ServerContext): void {
-  const { config, apiKeys } = server.deps;
-  const keyRing = new KeyRing(apiKeys, {
+  const { config } = server.deps;
+  const door = new DoorKeeper(server.keyRing, {
     openMetrics: config.metrics.auth === 'none',
     pageRoutes: server.page.files.map(({ route }) => route),
   });
   // The hook below sets it for each request; null is never seen by a handler.
   app.decorateRequest('caller', null as unknown as Caller);
   app.decorateRequest('generationLog', null);
+  const headers = securityHeaders(server.deps.tls != null);
   app.addHook('onRequest', async (request, reply) => {
-    reply.header('x-request-id', request.id);
+    reply.headers(headers).header('x-request-id', request.id);
     watchExchange(request, reply, server);
     checkHeaderCount(request);
-    request.caller = keyRing.authenticate(request.routeOptions.url, request.headers.authorization);
+    request.caller = authenticate(request, door, server);
   });
   app.addHook('onSend', async (_request, reply) => cutStalledReader(reply, server));
+}
+
+/** Answers are for the caller alone, and never anything but what they say they are. */
+const securityHeaders = (isTls: boolean) => ({
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  ...(isTls && { 'strict-transport-security': 'max-age=31536000' }),
+});
+
+/** A refused key is counted, so that somebody who tries keys out is noticed. */
+function authenticate(request: FastifyRequest, door: DoorKeeper, server: ServerContext): Caller {
+  try {
+    return door.authenticate(request.routeOptions.url, request.headers.authorization);
+  } catch (error) {
+    server.deps.metrics.onAuthFailure();
+    throw error;
+  }
 }
 
 /** A whole answer waits in memory until it is read; streams have a watch of their own. */

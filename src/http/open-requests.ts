@@ -1,11 +1,12 @@
 /** The generation requests that are open: how many, by which names, and the way to end them. */
 import { EtapError } from '../errors.ts';
+import type { Caller } from '../keys/index.ts';
 
 /** What can be done to an open request from outside. */
 export type OpenRequest = {
   /** Names that /abort_request finds it by. */
   readonly names: readonly string[];
-  readonly tenant: string;
+  readonly caller: Caller;
   /** Ends it with ETAP_ERR_ABORTED. */
   readonly abort: () => void;
 };
@@ -30,7 +31,7 @@ export class OpenRequests {
     this.#refusing = true;
   }
 
-  /** Throws EtapError ETAP_ERR_SHUTTING_DOWN, ETAP_ERR_QUEUE_FULL. */
+  /** Throws EtapError ETAP_ERR_SHUTTING_DOWN, ETAP_ERR_QUEUE_FULL, ETAP_ERR_RATE_LIMIT. */
   add(request: OpenRequest): void {
     if (this.#refusing) {
       throw new EtapError(
@@ -44,6 +45,7 @@ export class OpenRequests {
         `${this.#open.size} requests are open, allowed are at most ${this.#countMax}; retry later`,
       );
     }
+    request.caller.account.beginRequest();
     this.#open.add(request);
     for (const name of request.names) {
       const named = this.#byName.get(name) ?? new Set();
@@ -53,6 +55,7 @@ export class OpenRequests {
 
   remove(request: OpenRequest): void {
     if (!this.#open.delete(request)) return;
+    request.caller.account.endRequest();
     for (const name of request.names) {
       const named = this.#byName.get(name);
       named?.delete(request);
@@ -60,9 +63,11 @@ export class OpenRequests {
     }
   }
 
-  /** Aborts the tenant's requests of that name; returns how many there were. */
-  abort(name: string, tenant: string): number {
-    const found = [...(this.#byName.get(name) ?? [])].filter((open) => open.tenant === tenant);
+  /** Aborts the requests of that name which the caller's tenant has; returns how many there were. */
+  abort(name: string, { tenant }: Caller): number {
+    const found = [...(this.#byName.get(name) ?? [])].filter(
+      (open) => open.caller.tenant === tenant,
+    );
     for (const open of found) open.abort();
     return found.length;
   }

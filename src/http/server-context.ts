@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import type { EngineInfo, EngineState } from '../engine/index.ts';
 import { EtapError } from '../errors.ts';
+import { type Caller, KeyRing } from '../keys/index.ts';
 import type { TextModel } from '../text/index.ts';
-import type { Caller } from './auth.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { OPEN_REQUESTS_PER_QUEUE_SLOT } from './limits.ts';
 import { OpenRequests } from './open-requests.ts';
@@ -15,6 +15,7 @@ import { SseStreams } from './sse.ts';
 export class ServerContext {
   readonly deps: ServerDeps;
   readonly clock: Clock;
+  readonly keyRing: KeyRing;
   readonly openRequests: OpenRequests;
   readonly streams: SseStreams;
   /** The playground; without files when it is off. */
@@ -27,6 +28,11 @@ export class ServerContext {
     this.deps = deps;
     this.page = { folder: pageFolder, files: pageFolder === '' ? [] : pageFiles(pageFolder) };
     this.clock = deps.clock ?? systemClock;
+    const { clock } = this;
+    this.keyRing = new KeyRing(deps.apiKeys, {
+      now: () => clock.now(),
+      unixMs: () => clock.unixSeconds() * 1000,
+    });
     this.openRequests = new OpenRequests(limits.queueLength * OPEN_REQUESTS_PER_QUEUE_SLOT);
     this.streams = new SseStreams({
       clock: this.clock,

@@ -2,9 +2,11 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { Config } from '../config/index.ts';
 import type { EngineClient, FinishRecord } from '../engine/index.ts';
+import type { ApiKey } from '../keys/index.ts';
 import type { HttpExchange } from '../metrics/index.ts';
 import type { TextModel } from '../text/index.ts';
 import type { Clock } from './clock.ts';
+import type { TlsFiles } from './tls.ts';
 
 export type ServerDeps = {
   readonly config: Config;
@@ -16,7 +18,9 @@ export type ServerDeps = {
   /** Version of Etap. */
   readonly version: string;
   /** Keys of the configuration and of its key file; none leaves every route open. */
-  readonly apiKeys: readonly string[];
+  readonly apiKeys: readonly ApiKey[];
+  /** Plain HTTP when absent or null. */
+  readonly tls?: TlsFiles | null;
   /** Folder of the built playground; none is served when absent. */
   readonly pageFolder?: string;
   /** Fastify's silent logger when absent. */
@@ -42,7 +46,9 @@ export type HttpMetrics = {
   render(): Promise<string>;
   onExchange(exchange: HttpExchange): void;
   /** A request was refused for want of room. */
-  onRejection(reason: 'queue_full' | 'engine_not_ready' | 'shutting_down'): void;
+  onRejection(reason: 'queue_full' | 'rate_limit' | 'engine_not_ready' | 'shutting_down'): void;
+  /** A request came without a key that the server has, or with one that may not do this. */
+  onAuthFailure(): void;
   onClientGone(): void;
   /** A stream was cut off because its reader took nothing. */
   onSlowReader(): void;

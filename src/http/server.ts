@@ -1,4 +1,5 @@
 /** Builds the HTTP server: one Fastify instance with its parser, hooks, error handling and routes. */
+import type { Server as TlsServer } from 'node:tls';
 import cors from '@fastify/cors';
 import Fastify, {
   type FastifyError,
@@ -18,11 +19,14 @@ import { addPlayground } from './playground.ts';
 import { addRoutes } from './routes/index.ts';
 import { ServerContext } from './server-context.ts';
 import type { ServerDeps } from './server-deps.ts';
+import { tlsOptions } from './tls.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
     /** Steps of stopping gracefully, and what is still to wait for. */
     drain: DrainControl;
+    /** From now on these keys and this certificate hold, for new requests and connections. */
+    replaceAccess(access: Access): void;
   }
 }
 
@@ -33,6 +37,9 @@ export type DrainControl = {
   refuseRequests(): void;
   readonly openRequestCount: number;
 };
+
+/** Who may come in, and the certificate they are shown; null without TLS. */
+export type Access = Pick<ServerDeps, 'apiKeys' | 'tls'>;
 
 /** The server, not yet listening; what it needs is in `deps`. */
 export function buildServer(deps: ServerDeps): FastifyInstance {
@@ -46,11 +53,23 @@ export function buildServer(deps: ServerDeps): FastifyInstance {
   addRoutes(app, server);
   addPlayground(app, server.page);
   app.decorate('drain', drainControl(server));
+  app.decorate('replaceAccess', ({ apiKeys, tls }: Access) => {
+    server.keyRing.replace(apiKeys);
+    // Of node:tls where the server was made with a certificate.
+    if (tls != null) (app.server as unknown as TlsServer).setSecureContext(tlsOptions(tls));
+  });
   return app;
 }
 
-function options({ config, logger }: ServerDeps) {
+function options({ config, logger, tls }: ServerDeps) {
   const { limits, timeouts } = config;
+  const listener = {
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: timeouts.headersMs,
+    // Notices peers that vanished without a word while they wait for an answer.
+    keepAlive: true,
+    keepAliveInitialDelay: timeouts.pingMs,
+  };
   return {
     ...(logger !== undefined && { loggerInstance: logger }),
     // Our own line is written when the response is closed, also for streams.
@@ -63,13 +82,9 @@ function options({ config, logger }: ServerDeps) {
     keepAliveTimeout: timeouts.keepAliveMs,
     // A request may be silent for as long as its answer takes.
     connectionTimeout: 0,
-    http: {
-      maxHeaderSize: limits.headerBytes,
-      headersTimeout: timeouts.headersMs,
-      // Notices peers that vanished without a word while they wait for an answer.
-      keepAlive: true,
-      keepAliveInitialDelay: timeouts.pingMs,
-    },
+    http: listener,
+    // Fastify's types tell the two kinds of server apart, its API does not.
+    https: (tls == null ? null : { ...listener, ...tlsOptions(tls) }) as null,
     genReqId: requestId,
     requestIdHeader: false as const,
     // A request that slips in while closing is answered by our own handlers.

@@ -219,6 +219,11 @@ export const METRICS = {
     labels: ['reason'],
     ...alias('vllm:admission_rejections_total'),
   }),
+  etap_config_last_reload_successful: gauge('boolean', '1 unless the last reload (SIGHUP) failed.'),
+  etap_auth_failures_total: counter(
+    'requests',
+    'Requests without a key that may do what they ask.',
+  ),
   etap_sse_streams: gauge('streams', 'Open server-sent event streams.'),
   etap_client_disconnects_total: counter('requests', 'Requests whose client went away.'),
   etap_slow_readers_cut_total: counter('streams', 'Streams cut because their reader took nothing.'),

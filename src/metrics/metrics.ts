@@ -15,7 +15,7 @@ export type HttpExchange = {
 
 /** Label values that exist from the start, so that the first event is seen as an increase. */
 const FINISH_REASONS = ['stop', 'length', 'abort', 'error'];
-const REJECTIONS = ['queue_full', 'engine_not_ready', 'shutting_down'] as const;
+const REJECTIONS = ['queue_full', 'rate_limit', 'engine_not_ready', 'shutting_down'] as const;
 
 /** Other methods are counted together: a label must stay bounded. */
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
@@ -67,6 +67,15 @@ export class Metrics {
     this.#instruments.counter('etap_admission_rejections_total').inc({ reason });
   }
 
+  onAuthFailure(): void {
+    this.#instruments.counter('etap_auth_failures_total').inc();
+  }
+
+  /** Keys and certificate were read again, or could not be. */
+  onReload(successful: boolean): void {
+    this.#instruments.gauge('etap_config_last_reload_successful').set(successful ? 1 : 0);
+  }
+
   onClientGone(): void {
     this.#instruments.counter('etap_client_disconnects_total').inc();
   }
@@ -88,6 +97,7 @@ export class Metrics {
   }
 
   #startAtZero(): void {
+    this.onReload(true);
     for (const finished_reason of FINISH_REASONS) {
       this.#instruments.counter('etap_requests_finished_total').inc({ finished_reason }, 0);
     }

@@ -2,12 +2,14 @@
 import type { FastifyInstance } from 'fastify';
 import { type Config, mergeConfig } from '../../src/config/index.ts';
 import { buildServer, type HttpMetrics, type ServerDeps } from '../../src/http/index.ts';
+import { type ApiKey, plainKey } from '../../src/keys/index.ts';
 import { FakeTextModel } from './fake-text-model.ts';
 import { type Script, ScriptedEngine } from './scripted-engine.ts';
 
 /** Counts what it is told. */
 export class CountingMetrics implements HttpMetrics {
   readonly contentType = 'text/plain; version=0.0.4; charset=utf-8';
+  authFailures = 0;
   clientsGone = 0;
   slowReaders = 0;
   openStreams = 0;
@@ -24,6 +26,9 @@ export class CountingMetrics implements HttpMetrics {
   }
   onRejection(reason: string) {
     this.rejections.push(reason);
+  }
+  onAuthFailure() {
+    this.authFailures++;
   }
   onClientGone() {
     this.clientsGone++;
@@ -57,7 +62,10 @@ export type TestServer = {
 export type TestServerOptions = {
   readonly script?: Script;
   readonly config?: { readonly [Section in keyof Config]?: Partial<Config[Section]> };
-  readonly deps?: Partial<ServerDeps>;
+  readonly deps?: Partial<Omit<ServerDeps, 'apiKeys'>> & {
+    /** Texts are keys that may do everything. */
+    readonly apiKeys?: readonly (ApiKey | string)[];
+  };
 };
 
 export const MODEL = 'test-model';
@@ -73,11 +81,15 @@ export function testServer({ script, config, deps }: TestServerOptions = {}): Te
     metrics,
     modelName: MODEL,
     version: '0.0.0-test',
-    apiKeys: [],
     ...deps,
+    apiKeys: (deps?.apiKeys ?? []).map((key) => (typeof key === 'string' ? keyOf(key) : key)),
   });
   return { app, engine, text, metrics };
 }
+
+const UNLIMITED = { requestsPerMinute: null, tokensPerMinute: null, concurrentRequests: null };
+
+const keyOf = (key: string): ApiKey => plainKey(key, UNLIMITED);
 
 export function withSettings(changes: NonNullable<TestServerOptions['config']>): Config {
   const { config } = mergeConfig([]);

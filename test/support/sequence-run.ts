@@ -3,6 +3,7 @@ import type { FinishRecord } from '../../src/engine/index.ts';
 import type { GenerationRequest, Prompt } from '../../src/http/generation-request.ts';
 import type { MessagePart } from '../../src/http/message-parts.ts';
 import { type SequenceOutcome, SequenceText } from '../../src/http/sequence-text.ts';
+import { Account } from '../../src/keys/index.ts';
 import { EOS_ID, type FakeTextModel } from './fake-text-model.ts';
 
 const PROMPT: Prompt = {
@@ -12,7 +13,10 @@ const PROMPT: Prompt = {
   maxTokens: 1000,
 };
 
+const UNLIMITED = { requestsPerMinute: null, tokensPerMinute: null, concurrentRequests: null };
+
 const REQUEST: GenerationRequest = {
+  account: new Account(UNLIMITED, () => 0),
   prompts: [PROMPT],
   completionsPerPrompt: 1,
   sampling: {

@@ -2,8 +2,8 @@
 import { type Static, Type } from 'typebox';
 import type { Config, LimitsConfig } from '../../config/index.ts';
 import { EtapError } from '../../errors.ts';
+import type { Caller } from '../../keys/index.ts';
 import type { TextModel } from '../../text/index.ts';
-import type { Caller } from '../auth.ts';
 import type { GenerationRequest, Prompt } from '../generation-request.ts';
 import { LOGPROB_ENTRIES_MAX, SEQUENCES_PER_REQUEST_MAX } from '../limits.ts';
 import type { MessageRules } from '../message-parts.ts';
@@ -60,10 +60,17 @@ export function toSettings(body: SharedBody, asked: Asked, context: RequestConte
     includeStop: body.include_stop_str_in_output ?? false,
     skipSpecial: body.skip_special_tokens ?? true,
     wantsTokens: topLogprobs !== null || body.return_token_ids === true,
-    priority: body.priority ?? PRIORITY_DEFAULT,
+    priority: priorityOf(body.priority ?? null, caller),
     tenant: caller.tenant,
+    account: caller.account,
     cacheSalt: cacheNamespace(context.cacheScope, caller.tenant, body.cache_salt ?? ''),
   };
+}
+
+/** A key's class is the best that its requests get; they may ask for a later one. */
+function priorityOf(asked: number | null, { priority }: Caller): number {
+  if (priority === null) return asked ?? PRIORITY_DEFAULT;
+  return Math.max(priority, asked ?? priority);
 }
 
 /** Joins the two halves once the prompts are tokens, and checks what only then is known. */

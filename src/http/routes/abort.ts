@@ -7,6 +7,6 @@ export function addAbortRoute(app: FastifyInstance, server: ServerContext): void
   app.post<{ Body: AbortBody }>(
     '/abort_request',
     { schema: { body: AbortBody } },
-    async ({ body, caller }) => ({ aborted: server.openRequests.abort(body.rid, caller.tenant) }),
+    async ({ body, caller }) => ({ aborted: server.openRequests.abort(body.rid, caller) }),
   );
 }

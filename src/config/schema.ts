@@ -219,7 +219,7 @@ const engine = Type.Object({
   }),
   strict: booleanOrAuto('Equal requests give equal bits whatever else runs; auto: on CPU.'),
   stepDeadlineMs: milliseconds(
-    'A step that takes longer is a hang: the engine process is killed.',
+    'A step that takes longer, and twice as long as the longest before it, is a hang: the engine process is killed.',
     {
       default: 30_000,
       minimum: 100,

@@ -71,6 +71,7 @@ class EngineHost {
     const loop = new EngineLoop({
       executor,
       scheduler: schedulerSettings(this.#config, executor),
+      stepDeadlineMs: this.#config.engine.stepDeadlineMs,
       now: () => performance.now(),
       emit: (message) => this.#channel.send(message),
     });
@@ -98,8 +99,9 @@ class EngineHost {
   }
 
   /** Progress, not a bare tick: a step that hangs shows by its age. */
-  #sendHeartbeat({ completedStepCount, stepAgeMs }: EngineLoop): void {
-    this.#channel.send({ kind: 'heartbeat', stepCount: completedStepCount, stepAgeMs });
+  #sendHeartbeat({ completedStepCount, stepAgeMs, stepAllowedMs }: EngineLoop): void {
+    const stepCount = completedStepCount;
+    this.#channel.send({ kind: 'heartbeat', stepCount, stepAgeMs, stepAllowedMs });
   }
 }
 
@@ -107,16 +109,19 @@ function schedulerSettings(config: HostConfig, executor: Executor): SchedulerCon
   const { engine, limits } = config;
   const { slotCount, maxModelLen, blockCount, stepTokenCapacity, backend } = executor.info;
   const prefillTokensMax = Math.min(engine.prefillChunkTokens, stepTokenCapacity);
+  const prefillTokensMin = Math.min(
+    PREFILL_TOKENS_MIN[backend === 'cuda' ? 'cuda' : 'cpu'],
+    prefillTokensMax,
+  );
   return schedulerConfig(
     { maxSequences: slotCount, maxModelLen, blockCount, stepTokenCapacity },
     {
       targetStepMs: engine.targetStepMs,
       targetPrefillStepMs: engine.targetPrefillStepMs,
-      prefillTokensMin: Math.min(
-        PREFILL_TOKENS_MIN[backend === 'cuda' ? 'cuda' : 'cpu'],
-        prefillTokensMax,
-      ),
+      prefillTokensMin,
       prefillTokensMax,
+      // A machine of unknown speed must not seem to hang in its first prefill.
+      firstPrefillTokens: prefillTokensMin,
       prefixCache: engine.prefixCache !== 'off',
       queueCapacity: limits.queueLength + QUEUE_EXTRA,
       strict: engine.strict ?? backend !== 'cuda',

@@ -22,12 +22,15 @@ export class LivenessWatch {
     this.#lastMessageMs = performance.now();
   }
 
-  /** @param stepAgeMs age of the step in flight, 0 when there is none */
-  sawHeartbeat(stepAgeMs: number): void {
-    const { stepDeadlineMs } = this.#config;
-    if (stepAgeMs <= stepDeadlineMs) return;
+  /**
+   * @param stepAgeMs age of the step in flight, 0 when there is none
+   * @param allowedMs age from which on it counts as a hang
+   */
+  sawHeartbeat(stepAgeMs: number, allowedMs: number): void {
+    if (stepAgeMs <= allowedMs) return;
     this.#hang(
-      `a step ran for ${Math.round(stepAgeMs)} ms; engine.stepDeadlineMs is ${stepDeadlineMs}`,
+      `a step ran for ${Math.round(stepAgeMs)} ms; allowed were ${Math.round(allowedMs)} ms ` +
+        `(engine.stepDeadlineMs is ${this.#config.stepDeadlineMs})`,
     );
   }
 

@@ -14,11 +14,14 @@ import {
 import { LiveRecorder } from './live-recorder.ts';
 import type { AddCommand, EngineMessage } from './messages.ts';
 import { packStep } from './pack-step.ts';
+import { StepAllowance } from './step-allowance.ts';
 import { StepLogprobs } from './step-logprobs.ts';
 
 export type EngineLoopParts = {
   readonly executor: Executor;
   readonly scheduler: SchedulerConfig;
+  /** Allowed to every step before it counts as a hang; slow machines get more. */
+  readonly stepDeadlineMs: number;
   /** Milliseconds that only grow. */
   readonly now: () => number;
   /** Takes one message of kind 'step' for each step, and one of kind 'failed' at most. */
@@ -34,8 +37,10 @@ export class EngineLoop {
   readonly #now: () => number;
   readonly #emit: (message: EngineMessage) => void;
   readonly #logprobs = new StepLogprobs();
+  readonly #allowance: StepAllowance;
   #running: Promise<void> | null = null;
   #stepStartedMs: number | null = null;
+  #stepTokens = 0;
   #scheduleMs = 0;
   #stepMs = 0;
   #completedStepCount = 0;
@@ -46,6 +51,7 @@ export class EngineLoop {
   constructor(parts: EngineLoopParts) {
     this.scheduler = new Scheduler(parts.scheduler);
     this.#executor = parts.executor;
+    this.#allowance = new StepAllowance(parts.stepDeadlineMs);
     this.#now = parts.now;
     this.#emit = parts.emit;
   }
@@ -58,6 +64,11 @@ export class EngineLoop {
   /** Milliseconds since the step in flight began; 0 when there is none. */
   get stepAgeMs(): number {
     return this.#stepStartedMs === null ? 0 : this.#now() - this.#stepStartedMs;
+  }
+
+  /** Milliseconds after which the step in flight counts as a hang. */
+  get stepAllowedMs(): number {
+    return this.#allowance.of(this.#stepTokens);
   }
 
   /** Why the loop ended by itself, or null. */
@@ -138,10 +149,12 @@ export class EngineLoop {
       this.#emitStep(plan, NO_EFFECTS, null, refusedSlots);
       return;
     }
+    this.#stepTokens = plan.decodeTokenCount + plan.prefillTokenCount;
     this.#stepStartedMs = startedMs;
     const result = await this.#executor.execute();
     const effects = this.scheduler.apply(result, this.#now(), refusedSlots);
     this.#stepMs = this.#now() - startedMs;
+    this.#allowance.observe(this.#stepTokens, this.#stepMs);
     this.#completedStepCount++;
     this.#emitStep(plan, effects, result, refusedSlots);
   }

@@ -171,5 +171,12 @@ export type EngineMessage =
       readonly stats: EngineStats;
     }
   | { readonly kind: 'live'; readonly picture: LivePicture }
-  | { readonly kind: 'heartbeat'; readonly stepCount: number; readonly stepAgeMs: number }
+  | {
+      readonly kind: 'heartbeat';
+      readonly stepCount: number;
+      /** Of the step in flight, 0 when there is none. */
+      readonly stepAgeMs: number;
+      /** An older step counts as a hang. */
+      readonly stepAllowedMs: number;
+    }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string };

@@ -120,7 +120,7 @@ export class Supervisor {
         this.#events.onLive(message.picture);
         break;
       case 'heartbeat':
-        this.#watch?.sawHeartbeat(message.stepAgeMs);
+        this.#watch?.sawHeartbeat(message.stepAgeMs, message.stepAllowedMs);
         break;
       case 'failed':
         this.#giveUp(new EtapError(knownCode(message.code), message.message));

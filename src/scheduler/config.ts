@@ -19,6 +19,8 @@ export type SchedulerConfig = {
   /** Least and most prefill tokens of one step, whatever it costs; multiples of 64. */
   readonly prefillTokensMin: number;
   readonly prefillTokensMax: number;
+  /** Most prefill tokens of a step before any was measured: predictions are guesses until then. */
+  readonly firstPrefillTokens: number;
   /** When not null, exactly this many prefill tokens a step instead of as many as the time allows. */
   readonly fixedPrefillTokens: number | null;
   /** Prompts that may be partly computed at a time. */
@@ -53,6 +55,7 @@ const DEFAULTS: Omit<SchedulerConfig, keyof SchedulerFacts> = {
   targetPrefillStepMs: 250,
   prefillTokensMin: 256,
   prefillTokensMax: 8192,
+  firstPrefillTokens: 8192,
   fixedPrefillTokens: null,
   partialPrefillsMax: 2,
   prefixCache: true,
@@ -82,6 +85,7 @@ export function schedulerConfig(
   requireAtLeast('stepTokenCapacity', config.stepTokenCapacity, tokenFloor);
   requireAtLeast('prefillTokensMin', config.prefillTokensMin, BLOCK_SIZE);
   requireAtLeast('prefillTokensMax', config.prefillTokensMax, config.prefillTokensMin);
+  requireAtLeast('firstPrefillTokens', config.firstPrefillTokens, BLOCK_SIZE);
   requireAtLeast('fixedPrefillTokens', config.fixedPrefillTokens ?? BLOCK_SIZE, BLOCK_SIZE);
   requireAtLeast('partialPrefillsMax', config.partialPrefillsMax, 1);
   requireAtLeast('expectedCompletionTokens', config.expectedCompletionTokens, 1);

@@ -26,6 +26,8 @@ const PRIOR_TOKENS = 512;
 /** A step longer than this many times its prediction tells of the machine, not of the load. */
 const OUTLIER_RATIO = 4;
 const OUTLIER_AFTER_STEPS = 16;
+/** A prediction is believed up to this many times the most tokens measured in one step. */
+const BELIEVED_GROWTH = 8;
 
 export class CostModel {
   readonly #prior: Float64Array; // [terms] ms per scaled unit
@@ -34,6 +36,7 @@ export class CostModel {
   readonly #targets = new Float64Array(TERMS);
   readonly #features = new Float64Array(TERMS);
   #observedCount = 0;
+  #largestStepTokens = 0;
 
   /** @param targetStepMs duration that the prior gives to a step of 512 tokens */
   constructor(targetStepMs: number) {
@@ -61,7 +64,16 @@ export class CostModel {
     return (this.#coefficients[3] as number) / SCALE[3];
   }
 
+  /**
+   * Most tokens of a step whose prediction rests on measurements: a machine may be far slower than
+   * the prior says, and a step far too large could not be told from a hang.
+   */
+  get believedTokens(): number {
+    return this.#largestStepTokens * BELIEVED_GROWTH;
+  }
+
   observe(load: StepLoad, measuredMs: number): void {
+    this.#largestStepTokens = Math.max(load.newTokens, this.#largestStepTokens);
     const predictedMs = this.predictMs(load);
     const settled = this.#observedCount++ >= OUTLIER_AFTER_STEPS;
     const ms = settled ? Math.min(measuredMs, predictedMs * OUTLIER_RATIO) : measuredMs;

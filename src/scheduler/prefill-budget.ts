@@ -26,7 +26,8 @@ export class PrefillBudget {
     const room = config.stepTokenCapacity - decodeLoad.newTokens;
     const fixed = config.fixedPrefillTokens;
     this.#costModel = costModel;
-    this.#tokensMax = Math.min(fixed ?? config.prefillTokensMax, room);
+    const believed = Math.max(costModel.believedTokens, config.firstPrefillTokens);
+    this.#tokensMax = Math.min(fixed ?? Math.min(config.prefillTokensMax, believed), room);
     this.#tokensMin = Math.min(fixed ?? config.prefillTokensMin, room);
     // A fixed number of tokens is asked for by tests: time then has no say.
     this.#timeMs = fixed === null ? targetMs - costModel.predictMs(decodeLoad) : 0;

@@ -135,7 +135,7 @@ process.on('SIGTERM', () => {});
 setInterval(emitTokens, STOP_TOKEN_MS);
 setInterval(() => {
   const stepAgeMs = stuckSinceMs > 0 ? performance.now() - stuckSinceMs : 0;
-  process.send({ kind: 'heartbeat', stepCount: stats.stepCount, stepAgeMs });
+  process.send({ kind: 'heartbeat', stepCount: stats.stepCount, stepAgeMs, stepAllowedMs: 100 });
 }, 10);
 
 process.send({ kind: 'loading', stage: 'weights', doneBytes: 1, totalBytes: 2 });

@@ -21,6 +21,8 @@ export type Outcome = {
   readonly stats: EngineStats | null;
 };
 
+/** No simulated step is watched. */
+const STEP_DEADLINE_MS = 30_000;
 /** Message of the step that a scenario makes fail. */
 const PLANNED_FAILURE = 'The fault plan fails this step.';
 
@@ -79,6 +81,7 @@ class Run {
     this.#loop = new EngineLoop({
       executor: this.#executor,
       scheduler: config,
+      stepDeadlineMs: STEP_DEADLINE_MS,
       now: () => this.#nowMs + this.#clockOffsetMs,
       emit: (message) => this.#guard(() => this.#hear(message)),
     });

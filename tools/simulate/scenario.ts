@@ -74,6 +74,7 @@ function schedulerOf(
     targetStepMs: random.pick([1, 5, 20]),
     targetPrefillStepMs: random.pick([2, 20, 100]),
     prefillTokensMin: random.pick([64, 128, 256]),
+    firstPrefillTokens: random.pick([64, 256, 8192]),
     prefillTokensMax: 1024,
     fixedPrefillTokens: random.pick([null, null, 64, 256, 100_000]),
     partialPrefillsMax: random.pick([1, 2, 2, 3]),

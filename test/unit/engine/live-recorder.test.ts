@@ -23,6 +23,7 @@ function engine() {
       passTime: clock.pass,
     }),
     scheduler: schedulerConfig({ ...FACTS, maxSequences: 8 }),
+    stepDeadlineMs: 30_000,
     now: () => clock.nowMs,
     emit: (message) => messages.push(message),
   });

@@ -3,6 +3,7 @@ import { EngineLoop } from '../../../src/engine/loop.ts';
 import type { AddCommand, EngineMessage } from '../../../src/engine/messages.ts';
 import {
   SimulatedExecutor,
+  type SimulatedExecutorOptions,
   type SimulatedFault,
   VirtualClock,
 } from '../../../src/executor/index.ts';
@@ -17,6 +18,8 @@ function engine(
   options: {
     readonly scheduler?: Partial<SchedulerConfig>;
     readonly faultOf?: (stepIndex: number) => SimulatedFault | null;
+    readonly cost?: SimulatedExecutorOptions['cost'];
+    readonly stepDeadlineMs?: number;
   } = {},
 ) {
   const clock = new VirtualClock();
@@ -27,13 +30,14 @@ function engine(
     slotCount: 8,
     strict: true,
     verifyReads: true,
-    cost: ({ newTokens }) => 1000 + newTokens * 10,
+    cost: options.cost ?? (({ newTokens }) => 1000 + newTokens * 10),
     passTime: clock.pass,
     ...(options.faultOf && { faultOf: options.faultOf }),
   });
   const loop = new EngineLoop({
     executor,
     scheduler: schedulerConfig({ ...FACTS, maxSequences: 8 }, options.scheduler),
+    stepDeadlineMs: options.stepDeadlineMs ?? 30_000,
     now: () => clock.nowMs,
     emit: (message) => messages.push(message),
   });
@@ -218,6 +222,22 @@ describe('EngineLoop', () => {
     await executor.close();
     await loop.idle();
     expect([loop.stepAgeMs, loop.failure?.code]).toEqual([0, 'ETAP_ERR_STEP_FAILED']);
+  });
+
+  it('allows a slow machine longer steps, and begins its first prefill with a small chunk', async () => {
+    const { loop, steps } = engine({
+      stepDeadlineMs: 10,
+      cost: ({ newTokens }) => newTokens * 6000,
+      scheduler: { prefillTokensMin: 64, firstPrefillTokens: 64 },
+    });
+    loop.add(command(1, { promptTokens: new Int32Array(1), maxTokens: 1 }));
+    await loop.idle();
+    loop.add(command(2, { promptTokens: Int32Array.from({ length: 400 }, (_, i) => i) }));
+    await loop.idle();
+    const prefills = steps().flatMap(({ stats }) => stats.stepPrefillTokens || []);
+    expect(prefills.slice(0, 2)).toEqual([1, 64]);
+    // The longest step took at least 64 times 6 ms.
+    expect(loop.stepAllowedMs).toBeGreaterThan(1.9 * 64 * 6);
   });
 
   it('stops after the step in flight', async () => {

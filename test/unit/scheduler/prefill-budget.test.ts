@@ -60,6 +60,29 @@ describe('PrefillBudget', () => {
   });
 });
 
+describe('what was never measured', () => {
+  const longSteps = {
+    targetPrefillStepMs: 100_000,
+    prefillTokensMin: 64,
+    firstPrefillTokens: 64,
+  };
+
+  it('is begun with the least, whatever the prior says', () => {
+    expect(budget(longSteps).tokensFor(0, 5000, 1)).toBe(64);
+    const canary = new CostModel(60);
+    canary.observe({ ...NO_DECODES, newTokens: 1 }, 0.5);
+    expect(budget(longSteps, canary).tokensFor(0, 5000, 1)).toBe(64);
+  });
+
+  it('grows with what was', () => {
+    const model = new CostModel(60);
+    model.observe({ ...NO_DECODES, newTokens: 64 }, 1);
+    expect(budget(longSteps, model).tokensFor(0, 5000, 1)).toBe(512);
+    model.observe({ ...NO_DECODES, newTokens: 512 }, 4);
+    expect(budget(longSteps, model).tokensFor(0, 5000, 1)).toBe(4096);
+  });
+});
+
 describe('chunkTokens', () => {
   it('ends rows at blocks, at the end of the prompt and at the last token', () => {
     const one = sequence(1, { promptTokens: new Int32Array(150) });

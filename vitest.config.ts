@@ -9,5 +9,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // Polls wait for what happens, not for how fast: a busy machine may take its time.
+    expect: { poll: { timeout: 30_000 } },
   },
 });

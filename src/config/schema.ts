@@ -36,6 +36,11 @@ const server = Type.Object({
     'File with one key a line, or a `.yaml` list of keys with names, scopes and limits: docs/keys.md.',
   ),
   allowUnauthenticated: boolean('Listen on any address without keys.', { default: false }),
+  maxConnections: integer('Connections open at a time; more are closed at once.', {
+    default: 4096,
+    minimum: 1,
+    maximum: 1_000_000,
+  }),
   corsOrigins: list('Origins whose pages may call the API; `*` allows all.', { secret: false }),
   playground: boolean('Serve the page to chat and to watch the engine at `/`.', { default: true }),
   tlsCertFile: textOrUnset(
@@ -61,6 +66,11 @@ const limits = Type.Object({
     minimum: 1,
     maximum: 1024,
   }),
+  messagesPerRequest: integer('Messages of one conversation.', {
+    default: 4096,
+    minimum: 1,
+    maximum: 65_536,
+  }),
   completionsPerPrompt: integer('Value of `n`.', { default: 8, minimum: 1, maximum: 128 }),
   stopStrings: integer('Stop strings of one request.', { default: 16, minimum: 1, maximum: 256 }),
   stopStringBytes: bytes('One stop string in UTF-8.', {
@@ -77,6 +87,11 @@ const limits = Type.Object({
     default: 1024,
     minimum: 0,
     maximum: 65_536,
+  }),
+  allowedTokenIds: integer('Entries of `allowed_token_ids`.', {
+    default: 16_384,
+    minimum: 1,
+    maximum: 1_048_576,
   }),
   queueLength: integer('Sequences open at a time, running and waiting; more get status 429.', {
     default: 1024,

@@ -9,6 +9,12 @@ export const CLIENT_ID_LENGTH_MAX = 256;
 /** Entries of `stop_token_ids`. */
 export const STOP_TOKEN_IDS_MAX = 256;
 
+/** Parts of one message's content. */
+export const CONTENT_PARTS_MAX = 1024;
+
+/** Earlier tool calls in one message. */
+export const MESSAGE_TOOL_CALLS_MAX = 256;
+
 /** Log-probability entries that one request may ask for, over all its tokens. */
 export const LOGPROB_ENTRIES_MAX = 1 << 18;
 

@@ -41,10 +41,14 @@ export type DrainControl = {
 /** Who may come in, and the certificate they are shown; null without TLS. */
 export type Access = Pick<ServerDeps, 'apiKeys' | 'tls'>;
 
+/** Between two log lines about connections that were not taken. */
+const DROP_LOG_MS = 10_000;
+
 /** The server, not yet listening; what it needs is in `deps`. */
 export function buildServer(deps: ServerDeps): FastifyInstance {
   const server = new ServerContext(deps);
   const app = Fastify(options(deps));
+  limitConnections(app, deps);
   app.setSchemaErrorFormatter(schemaError);
   addErrorHandler(app);
   addBodyParser(app, server);
@@ -103,6 +107,18 @@ function options({ config, logger, tls }: ServerDeps) {
       },
     },
   };
+}
+
+/** Sockets cost memory before they say anything; the log tells at most once in a while. */
+function limitConnections(app: FastifyInstance, { config }: ServerDeps): void {
+  const { maxConnections } = config.server;
+  let toldMs = Number.NEGATIVE_INFINITY;
+  app.server.maxConnections = maxConnections;
+  app.server.on('drop', () => {
+    if (performance.now() - toldMs < DROP_LOG_MS) return;
+    toldMs = performance.now();
+    app.log.warn({ maxConnections }, 'closing connections: server.maxConnections is reached');
+  });
 }
 
 type AnyReply = {

@@ -3,7 +3,7 @@ export { type AnswerHead, answerOptions } from './answer.ts';
 export { chatFormat } from './chat-format.ts';
 export { AnswerCollector } from './collector.ts';
 export { completionFormat } from './completion-format.ts';
-export { describeAllowed, schemaError } from './invalid.ts';
+export { checkAtMost, describeAllowed, schemaError } from './invalid.ts';
 export { toRenderOptions } from './render-options.ts';
 export { ChatBody, CompletionBody, Message } from './schemas.ts';
 export { StreamEncoder } from './stream-encoder.ts';

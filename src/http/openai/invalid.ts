@@ -6,6 +6,13 @@ import { EtapError } from '../../errors.ts';
 export const invalidField = (param: string, problem: string): EtapError =>
   new EtapError('ETAP_ERR_INVALID_REQUEST', `${param}: ${problem}`, param);
 
+/** Throws EtapError ETAP_ERR_INVALID_REQUEST where there are more than allowed. */
+export function checkAtMost(param: string, found: number, allowed: number, noun = ''): void {
+  if (found <= allowed) return;
+  const unit = noun === '' ? '' : ` ${noun}`;
+  throw invalidField(param, `found ${found}${unit}, allowed are at most ${allowed}`);
+}
+
 /** What Ajv tells about a failed check when it is verbose. */
 type VerboseError = FastifySchemaValidationError & {
   readonly data?: unknown;

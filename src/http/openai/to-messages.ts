@@ -1,20 +1,27 @@
 /** Chat messages of the wire as the text side takes them: flat text, known roles, whole calls. */
+import type { LimitsConfig } from '../../config/index.ts';
 import { EtapError } from '../../errors.ts';
 import type { ChatMessage } from '../../text/index.ts';
-import { describe, invalidField } from './invalid.ts';
+import { CONTENT_PARTS_MAX, MESSAGE_TOOL_CALLS_MAX } from '../limits.ts';
+import { checkAtMost, describe, invalidField } from './invalid.ts';
 import type { Message } from './schemas.ts';
 
 /** Between the parts of a content list, as vLLM joins them. */
 const PART_SEPARATOR = '\n';
 
 /** Throws EtapError ETAP_ERR_INVALID_REQUEST or ETAP_ERR_NOT_SUPPORTED. */
-export function toMessages(messages: readonly Message[]): ChatMessage[] {
+export function toMessages(
+  messages: readonly Message[],
+  { messagesPerRequest }: LimitsConfig,
+): ChatMessage[] {
+  checkAtMost('messages', messages.length, messagesPerRequest, 'messages');
   return messages.map((message, index) => toMessage(message, `messages[${index}]`));
 }
 
 function toMessage(message: Message, param: string): ChatMessage {
   const role = message.role === 'developer' ? 'system' : message.role;
   const calls = message.tool_calls ?? [];
+  checkAtMost(`${param}.tool_calls`, calls.length, MESSAGE_TOOL_CALLS_MAX, 'calls');
   if (calls.length > 0 && role !== 'assistant') {
     throw invalidField(`${param}.tool_calls`, 'only messages of the assistant have calls');
   }
@@ -37,6 +44,7 @@ function toContent(content: unknown, param: string): string | null {
   if (content === undefined || content === null) return null;
   if (typeof content === 'string') return content;
   if (Array.isArray(content)) {
+    checkAtMost(param, content.length, CONTENT_PARTS_MAX, 'parts');
     return content.map((part, index) => partText(part, `${param}[${index}]`)).join(PART_SEPARATOR);
   }
   throw invalidField(

@@ -106,8 +106,9 @@ function promptLogprobsOf({ echo, logprobs, prompt_logprobs: asked }: Completion
   return Math.max(logprobs, asked ?? 0);
 }
 
-async function renderPrompt(body: ChatBody, { text }: RequestContext): Promise<RenderedPrompt> {
-  const rendered = await text.renderChat(toMessages(body.messages), toRenderOptions(body));
+async function renderPrompt(body: ChatBody, context: RequestContext): Promise<RenderedPrompt> {
+  const { text, limits } = context;
+  const rendered = await text.renderChat(toMessages(body.messages, limits), toRenderOptions(body));
   const { bosTokenId } = text.tokenizer;
   const tokens =
     body.add_special_tokens === true && bosTokenId !== null

@@ -5,7 +5,7 @@ import { Type } from 'typebox';
 import type { LimitsConfig } from '../../config/index.ts';
 import type { SamplingParams } from '../../sampling-params.ts';
 import type { GenerationDefaults } from '../../text/index.ts';
-import { describe, invalidField } from './invalid.ts';
+import { checkAtMost, describe, invalidField } from './invalid.ts';
 import { samplingFields } from './shared-fields.ts';
 
 const SamplingBody = Type.Object(samplingFields);
@@ -47,13 +47,22 @@ export function toSampling(
     presencePenalty: body.presence_penalty ?? 0,
     seed: body.seed ?? randomInt(RANDOM_SEED_MAX),
     logitBias: toLogitBias(body.logit_bias ?? {}, facts, limits.logitBiasEntries),
-    allowedTokenIds: toAllowedTokenIds(body.allowed_token_ids ?? null, facts),
+    allowedTokenIds: toAllowedTokenIds(
+      body.allowed_token_ids ?? null,
+      facts,
+      limits.allowedTokenIds,
+    ),
     ...logprobs,
   };
 }
 
-function toAllowedTokenIds(ids: readonly number[] | null, facts: ModelFacts): number[] | null {
+function toAllowedTokenIds(
+  ids: readonly number[] | null,
+  facts: ModelFacts,
+  countMax: number,
+): number[] | null {
   if (ids === null) return null;
+  checkAtMost('allowed_token_ids', ids.length, countMax, 'ids');
   return [...new Set(checkTokenIds('allowed_token_ids', ids, facts))];
 }
 

@@ -7,7 +7,7 @@ import type { TextModel } from '../../text/index.ts';
 import type { GenerationRequest, Prompt } from '../generation-request.ts';
 import { LOGPROB_ENTRIES_MAX, SEQUENCES_PER_REQUEST_MAX } from '../limits.ts';
 import type { MessageRules } from '../message-parts.ts';
-import { invalidField } from './invalid.ts';
+import { checkAtMost, invalidField } from './invalid.ts';
 import { PRIORITY_DEFAULT, requestFields, samplingFields, stopFields } from './shared-fields.ts';
 import { checkTokenIds, type ModelFacts, toSampling } from './to-sampling.ts';
 import { toStopStrings } from './to-stop.ts';
@@ -118,12 +118,6 @@ function checkCounts(n: number, asked: Asked, limits: LimitsConfig): void {
   if (topLogprobs !== null && maxTokens !== null) {
     checkLogprobEntries(sequences * maxTokens * (topLogprobs + 1), logprobsField);
   }
-}
-
-function checkAtMost(param: string, found: number, allowed: number, noun = ''): void {
-  if (found <= allowed) return;
-  const unit = noun === '' ? '' : ` ${noun}`;
-  throw invalidField(param, `found ${found}${unit}, allowed are at most ${allowed}`);
 }
 
 function checkLogprobEntries(entries: number, param: string): void {

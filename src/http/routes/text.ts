@@ -1,8 +1,8 @@
 /** POST /tokenize, /detokenize and /apply-template: the text side without a generation. */
 import type { FastifyInstance } from 'fastify';
 import { EtapError } from '../../errors.ts';
-import type { TextModel } from '../../text/index.ts';
 import {
+  checkAtMost,
   checkModel,
   checkTokenIds,
   DetokenizeBody,
@@ -19,7 +19,7 @@ import type { ServerContext } from '../server-context.ts';
 const REFUSED = refusedFields(TemplateBody);
 
 export function addTextRoutes(app: FastifyInstance, server: ServerContext): void {
-  const { text, modelName } = server.deps;
+  const { text, modelName, config } = server.deps;
 
   app.post<{ Body: TokenizeBody }>(
     '/tokenize',
@@ -28,7 +28,7 @@ export function addTextRoutes(app: FastifyInstance, server: ServerContext): void
       checkModel(body.model, modelName);
       refuseUnsupported(body, REFUSED);
       const { maxModelLen } = server.readyInfo();
-      const tokens = Array.from(await tokenize(body, text));
+      const tokens = Array.from(await tokenize(body, server));
       const strings = tokens.map((id) => text.tokenizer.tokenText(id));
       return {
         count: tokens.length,
@@ -45,6 +45,7 @@ export function addTextRoutes(app: FastifyInstance, server: ServerContext): void
     async ({ body }) => {
       checkModel(body.model, modelName);
       const { vocabSize, maxModelLen } = server.readyInfo();
+      checkAtMost('tokens', body.tokens.length, maxModelLen, 'ids');
       const tokens = checkTokenIds('tokens', body.tokens, { vocabSize, maxModelLen });
       return { prompt: text.tokenizer.decode(tokens, { skipSpecial: false }) };
     },
@@ -56,13 +57,17 @@ export function addTextRoutes(app: FastifyInstance, server: ServerContext): void
     async ({ body }) => {
       checkModel(body.model, modelName);
       refuseUnsupported(body, REFUSED);
-      const rendered = await text.renderChat(toMessages(body.messages), toRenderOptions(body));
+      const rendered = await text.renderChat(
+        toMessages(body.messages, config.limits),
+        toRenderOptions(body),
+      );
       return { prompt: rendered.text };
     },
   );
 }
 
-async function tokenize(body: TokenizeBody, text: TextModel): Promise<Int32Array> {
+async function tokenize(body: TokenizeBody, { deps }: ServerContext): Promise<Int32Array> {
+  const { text, config } = deps;
   const { tokenizer } = text;
   if ((body.prompt === undefined) === (body.messages === undefined)) {
     throw new EtapError('ETAP_ERR_INVALID_REQUEST', 'send either prompt or messages', 'prompt');
@@ -71,7 +76,10 @@ async function tokenize(body: TokenizeBody, text: TextModel): Promise<Int32Array
     const addBos = body.add_special_tokens ?? true;
     return tokenizer.encode(body.prompt ?? '', { addBos, parseSpecial: true });
   }
-  const { tokens } = await text.renderChat(toMessages(body.messages), toRenderOptions(body));
+  const { tokens } = await text.renderChat(
+    toMessages(body.messages, config.limits),
+    toRenderOptions(body),
+  );
   const bos = body.add_special_tokens === true ? tokenizer.bosTokenId : null;
   return bos === null ? tokens : withFirst(bos, tokens);
 }

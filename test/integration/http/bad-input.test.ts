@@ -4,7 +4,11 @@ import { EOS_ID } from '../../support/fake-text-model.ts';
 import { saying, testServer } from '../../support/http-server.ts';
 import { ENGINE_INFO } from '../../support/scripted-engine.ts';
 
-const { app, engine, text } = testServer({ script: saying('fine', EOS_ID) });
+const limits = { messagesPerRequest: 40, allowedTokenIds: 40 };
+const { app, engine, text } = testServer({
+  script: saying('fine', EOS_ID),
+  config: { limits },
+});
 afterAll(() => app.close());
 
 const CHAT = '/v1/chat/completions';
@@ -131,6 +135,11 @@ const CASES: readonly (readonly [string, Case, Expected])[] = [
   ],
   ['stop_token_ids as a number', chat({ stop_token_ids: 5 }), { param: 'stop_token_ids' }],
   ['257 stop_token_ids', chat({ stop_token_ids: Array(257).fill(1) }), { param: 'stop_token_ids' }],
+  [
+    '41 allowed_token_ids where 40 are allowed',
+    chat({ allowed_token_ids: Array(41).fill(1) }),
+    { param: 'allowed_token_ids' },
+  ],
   ['no allowed_token_ids', chat({ allowed_token_ids: [] }), { param: 'allowed_token_ids' }],
   [
     'allowed_token_ids beyond the vocabulary',
@@ -174,6 +183,34 @@ const CASES: readonly (readonly [string, Case, Expected])[] = [
   ['too many prompts times n', completion({ prompt: Array(16).fill('a'), n: 8 }), { param: 'n' }],
   ['no messages', { url: CHAT, payload: {} }, { param: 'messages' }],
   ['an empty list of messages', chat({ messages: [] }), { param: 'messages' }],
+  [
+    '41 messages where 40 are allowed',
+    chat({ messages: Array(41).fill(messages[0]) }),
+    { param: 'messages' },
+  ],
+  [
+    '41 messages to tokenize',
+    { url: '/tokenize', payload: { messages: Array(41).fill(messages[0]) } },
+    { param: 'messages' },
+  ],
+  [
+    '1,025 parts of a message',
+    chat({ messages: [{ role: 'user', content: Array(1025).fill({ type: 'text', text: 'a' }) }] }),
+    { param: 'messages[0].content' },
+  ],
+  [
+    '257 calls in a message',
+    chat({
+      messages: [
+        {
+          role: 'assistant',
+          content: null,
+          tool_calls: Array(257).fill({ function: { name: 'f', arguments: '{}' } }),
+        },
+      ],
+    }),
+    { param: 'messages[0].tool_calls' },
+  ],
   ['messages as text', chat({ messages: 'hi' }), { param: 'messages' }],
   ['a message that is null', chat({ messages: [null] }), { param: 'messages[0]' }],
   [
@@ -308,6 +345,11 @@ const CASES: readonly (readonly [string, Case, Expected])[] = [
     'a negative token id',
     { url: '/detokenize', payload: { tokens: [-1] } },
     { param: 'tokens[0]' },
+  ],
+  [
+    'more ids than the context holds',
+    { url: '/detokenize', payload: { tokens: Array(CONTEXT + 1).fill(1) } },
+    { param: 'tokens' },
   ],
   ['no messages to render', { url: '/apply-template', payload: {} }, { param: 'messages' }],
   ['no name to abort', { url: '/abort_request', payload: {} }, { param: 'rid' }],

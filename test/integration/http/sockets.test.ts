@@ -1,4 +1,5 @@
 /** Clients that leave, stall or break the protocol, over real sockets. */
+import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { EOS_ID } from '../../support/fake-text-model.ts';
@@ -299,5 +300,21 @@ describe('a connection', () => {
     sender.socket.end();
     await expect.poll(() => connectionCount(app)).toBe(0);
     expect(engine.sequences).toHaveLength(0);
+  });
+});
+
+describe('more connections than server.maxConnections', () => {
+  it('are closed, and the others go on', async () => {
+    const { port, engine } = await start({
+      config: { server: { maxConnections: 1 } },
+      script: saying('fine', EOS_ID),
+    });
+    const first = client(port);
+    await once(first.socket, 'connect');
+    const second = client(port);
+    await once(second.socket, 'close');
+    first.post(CHAT, { messages });
+    await expect.poll(() => first.received).toContain('fine');
+    expect(engine.sequences).toHaveLength(1);
   });
 });

@@ -42,6 +42,9 @@ const server = Type.Object({
     maximum: 1_000_000,
   }),
   corsOrigins: list('Origins whose pages may call the API; `*` allows all.', { secret: false }),
+  apiDocs: boolean('Serve `/openapi.json`, and `/docs`, which shows it in a browser.', {
+    default: true,
+  }),
   playground: boolean('Serve the page to chat and to watch the engine at `/`.', { default: true }),
   tlsCertFile: textOrUnset(
     'Certificate chain in PEM; with server.tlsKeyFile the server speaks TLS.',

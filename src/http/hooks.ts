@@ -7,6 +7,7 @@ import type { Caller } from '../keys/index.ts';
 import { DoorKeeper } from './auth.ts';
 import type { GenerationLog } from './generation-log.ts';
 import { HEADERS_MAX } from './limits.ts';
+import { OPENAPI_ROUTES } from './openapi/index.ts';
 import type { ServerContext } from './server-context.ts';
 
 declare module 'fastify' {
@@ -33,7 +34,7 @@ export function addHooks(app: FastifyInstance, server: ServerContext): void {
   const { config } = server.deps;
   const door = new DoorKeeper(server.keyRing, {
     openMetrics: config.metrics.auth === 'none',
-    pageRoutes: server.page.files.map(({ route }) => route),
+    pageRoutes: [...server.page.files.map(({ route }) => route), ...OPENAPI_ROUTES],
   });
   // The hook below sets it for each request; null is never seen by a handler.
   app.decorateRequest('caller', null as unknown as Caller);

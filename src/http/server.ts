@@ -15,6 +15,7 @@ import { parseJsonBody } from './json-body.ts';
 import { PATH_PARAMETER_LENGTH_MAX } from './limits.ts';
 import { addNotFoundHandler } from './not-found.ts';
 import { schemaError } from './openai/index.ts';
+import { addOpenApi } from './openapi/index.ts';
 import { addPlayground } from './playground.ts';
 import { addRoutes } from './routes/index.ts';
 import { ServerContext } from './server-context.ts';
@@ -55,6 +56,7 @@ export function buildServer(deps: ServerDeps): FastifyInstance {
   addHooksAndCors(app, server);
   addNotFoundHandler(app);
   addRoutes(app, server);
+  if (deps.config.server.apiDocs) addOpenApi(app, deps.version);
   addPlayground(app, server.page);
   app.decorate('drain', drainControl(server));
   app.decorate('replaceAccess', ({ apiKeys, tls }: Access) => {

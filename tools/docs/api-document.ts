@@ -9,31 +9,7 @@ import {
   TemplateBody,
   TokenizeBody,
 } from '../../src/http/openai/index.ts';
-
-/** Every route of the server. */
-export const ROUTES = [
-  ['POST', '/v1/completions', 'Complete prompts; JSON or server-sent events.'],
-  ['POST', '/v1/chat/completions', 'Answer a conversation; JSON or server-sent events.'],
-  ['GET', '/v1/models', 'The served model with its `max_model_len`; 503 until it serves.'],
-  ['GET', '/v1/models/*', 'The same for one name; slashes in names may stay as they are.'],
-  ['POST', '/tokenize', 'Text or a conversation as token ids.'],
-  ['POST', '/detokenize', 'Token ids as text.'],
-  ['POST', '/apply-template', 'A conversation as the prompt that the model sees.'],
-  ['POST', '/abort_request', 'End a request by name; it gets the error `request_aborted`.'],
-  ['GET', '/health', 'Ready to serve: 200 or 503. No key needed.'],
-  ['GET', '/health/ready', 'The same.'],
-  ['GET', '/ready', 'The same.'],
-  [
-    'GET',
-    '/health/live',
-    'The process lives, whatever the engine does; 503 when no restart is left.',
-  ],
-  ['GET', '/live', 'The same.'],
-  ['GET', '/metrics', 'Prometheus text, see docs/metrics.md. `metrics.auth: none` asks no key.'],
-  ['GET', '/load', 'Open requests, running and waiting sequences.'],
-  ['GET', '/v1/etap/live', 'What the engine does, as server-sent events, see docs/playground.md.'],
-  ['GET', '/version', 'Version, model and kernels.'],
-] as const;
+import { ROUTES } from '../../src/http/route-table.ts';
 
 const NOT_OFFERED = [
   ['`/v1/responses` and WebSockets', 'later'],
@@ -64,7 +40,7 @@ export function renderApiDocument(): string {
     '',
     '| method | path | what it does |',
     '|---|---|---|',
-    ...ROUTES.map(([method, path, text]) => `| ${method} | \`${path}\` | ${text} |`),
+    ...ROUTES.map(({ method, path, summary }) => `| ${method} | \`${path}\` | ${summary} |`),
     '',
     '`GET /` is the playground (docs/playground.md); its files need no key.',
     '',

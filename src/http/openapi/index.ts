@@ -1,0 +1,3 @@
+/** Door of the API's own description. */
+export { openApiDocument } from './document.ts';
+export { addOpenApi, OPENAPI_ROUTES } from './pages.ts';

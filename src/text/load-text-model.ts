@@ -48,6 +48,10 @@ class CheckpointTextModel implements TextModel {
       files.chatTemplate === null ? null : new ChatTemplate(files.chatTemplate, tokens);
   }
 
+  get callForm(): TextModel['callForm'] {
+    return this.#template?.traits.callForm ?? 'v3';
+  }
+
   get hasChatTemplate(): boolean {
     return this.#template !== null;
   }
@@ -65,8 +69,8 @@ class CheckpointTextModel implements TextModel {
       );
     }
     const guard = this.#guard.chooseGuard(stringsIn([messages, options.tools, options.kwargs]));
-    const protect = (text: string, role: ChatMessage['role'] | null) =>
-      this.#guard.protect(text, guard, role === 'assistant' ? OWN_THINKING : undefined);
+    const protect = (text: string, { ownThinking }: { readonly ownThinking: boolean }) =>
+      this.#guard.protect(text, guard, ownThinking ? OWN_THINKING : undefined);
     const rendered = this.#template.render(messages, options, protect);
     const tokens = await this.tokenizer.encodeSegments(this.#guard.segments(rendered, guard));
     // Markers that a user wrote have the guard inside, and so say nothing here.

@@ -19,8 +19,11 @@ export type RenderOptions = {
   readonly addGenerationPrompt: boolean;
   /** The last message is an unfinished assistant turn to be continued. */
   readonly continueFinalMessage: boolean;
+  /** In OpenAI form. Templates that do not list them get them in a system message. */
   readonly tools: readonly unknown[] | null;
-  /** Extra template variables, e.g. `thinking`. */
+  /** Thinking on or off; null leaves it to the template. */
+  readonly thinking: boolean | null;
+  /** Extra template variables. */
   readonly kwargs: Readonly<Record<string, unknown>>;
 };
 
@@ -74,6 +77,8 @@ export interface TextModel {
   readonly eosTokenIds: readonly number[];
   readonly defaults: GenerationDefaults;
   readonly hasChatTemplate: boolean;
+  /** How the model writes tool calls: V3 and R1 with a kind and a fence, V3.1 with neither. */
+  readonly callForm: 'v3' | 'v3.1';
   /**
    * Renders a conversation with the model's own template. User-written text never becomes special
    * tokens. Throws EtapError ETAP_ERR_INVALID_REQUEST when there is no template or it refuses.

@@ -17,6 +17,9 @@ const FIRST_FREE_ID = 258;
 export class FakeTextModel implements TextModel {
   readonly eosTokenIds = [EOS_ID];
   readonly hasChatTemplate = true;
+  readonly callForm = 'v3.1';
+  /** What the last chat was rendered with. */
+  rendered: RenderOptions | null = null;
   defaults: GenerationDefaults = {};
   /** Calls of the tokenizer and the template, for tests of what must not reach them. */
   encodeCount = 0;
@@ -65,11 +68,12 @@ export class FakeTextModel implements TextModel {
     messages: readonly ChatMessage[],
     options: RenderOptions,
   ): Promise<RenderedPrompt> {
+    this.rendered = options;
     const turns = messages.map(({ role, content }) => `[${role}]${content ?? ''}`).join('');
     const text = `<bos>${turns}${options.addGenerationPrompt ? '[assistant]' : ''}`;
     const plain = text.slice('<bos>'.length);
     const tokens = await this.tokenizer.encode(plain, { addBos: true, parseSpecial: false });
-    return { text, tokens, endsInThinking: options.kwargs.thinking === true };
+    return { text, tokens, endsInThinking: options.thinking === true };
   }
 
   createDetokenizer({ skipSpecial }: { readonly skipSpecial: boolean }): Detokenizer {

@@ -1,6 +1,7 @@
 /** Bodies of /v1/completions and /v1/chat/completions. Unknown fields are ignored. */
 import { type Static, Type } from 'typebox';
 import { anything, boolean, dictionary, ignored, integer, oneOf, refused } from './field.ts';
+import { reasoningFields } from './reasoning.ts';
 import {
   modelField,
   requestFields,
@@ -8,6 +9,7 @@ import {
   stopFields,
   unsupportedFields,
 } from './shared-fields.ts';
+import { toolsField, toolUseFields } from './tool-schemas.ts';
 
 const wholeNumbers = Type.Array(Type.Integer());
 
@@ -88,8 +90,9 @@ export const templateFields = {
   add_generation_prompt: boolean('End the prompt where the assistant speaks; default true.'),
   continue_final_message: boolean('Go on with the last message instead of answering it.'),
   chat_template_kwargs: dictionary('Further variables of the template, e.g. `thinking`.'),
-  tools: refused('Tools are not there yet; an empty list is accepted.'),
-  chat_template: refused('Templates come from the model folder alone.'),
+  ...toolsField,
+  ...reasoningFields,
+  chat_template: refused('A template is a program: it comes from the model folder alone.'),
   documents: refused('Documents are not there; put them into a message.'),
 };
 
@@ -105,18 +108,9 @@ export const ChatBody = Type.Object({
   logprobs: boolean('Log-probabilities of each token.'),
   top_logprobs: integer('And of this many best ones; only with `logprobs`.', { minimum: 0 }),
   ...requestFields,
-  tool_choice: refused('Tools are not there yet; `none` and `auto` are accepted.'),
-  parallel_tool_calls: ignored('No effect without tools.'),
-  functions: refused('Tools are not there yet; an empty list is accepted.'),
-  function_call: refused('Tools are not there yet; `none` and `auto` are accepted.'),
-  reasoning_effort: refused(
-    'Reasoning is not controlled yet; `chat_template_kwargs` reaches the template.',
-  ),
-  reasoning: refused('As `reasoning_effort`.'),
-  thinking: refused('As `reasoning_effort`.'),
-  include_reasoning: refused('Reasoning is part of the text; true is accepted.'),
-  separate_reasoning: refused('Reasoning is part of the text; false is accepted.'),
-  stream_reasoning: refused('Reasoning is part of the text; true is accepted.'),
+  ...toolUseFields,
+  functions: refused('The old form of `tools`; an empty list is accepted.'),
+  function_call: refused('The old form of `tool_choice`; `none` and `auto` are accepted.'),
   echo: refused('Only on `/v1/completions`; false is accepted.'),
   modalities: refused('Text is the only modality; `["text"]` is accepted.'),
   audio: refused('Text is the only modality.'),

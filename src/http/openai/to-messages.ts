@@ -26,13 +26,15 @@ function toMessage(message: Message, param: string): ChatMessage {
     throw invalidField(`${param}.tool_calls`, 'only messages of the assistant have calls');
   }
   const content = toContent(message.content, `${param}.content`);
-  if (content === null && calls.length === 0) {
+  const reasoning = message.reasoning_content ?? message.reasoning;
+  // An answer that was cut off while it was thinking has no content.
+  const thought = role === 'assistant' && reasoning != null;
+  if (content === null && calls.length === 0 && !thought) {
     throw invalidField(`${param}.content`, 'found null, allowed is a string or a list of parts');
   }
-  const reasoning = message.reasoning_content ?? message.reasoning;
   return {
     role,
-    content,
+    content: content === null && calls.length === 0 ? '' : content,
     ...(message.name != null && { name: message.name }),
     ...(reasoning != null && { reasoning_content: reasoning }),
     ...(calls.length > 0 && { tool_calls: calls.map(toToolCall) }),

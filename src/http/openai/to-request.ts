@@ -1,14 +1,16 @@
 /** Bodies of the completion routes as generation requests. */
 import { EtapError } from '../../errors.ts';
-import type { RenderedPrompt } from '../../text/index.ts';
+import type { RenderedPrompt, RenderOptions } from '../../text/index.ts';
 import type { GenerationRequest } from '../generation-request.ts';
 import { invalidField } from './invalid.ts';
+import { toShownReasoning } from './reasoning.ts';
 import { toRenderOptions } from './render-options.ts';
 import { ChatBody, CompletionBody } from './schemas.ts';
 import { toMessages } from './to-messages.ts';
 import { encodePrompts, promptSources } from './to-prompts.ts';
 import type { ModelFacts } from './to-sampling.ts';
 import { type Asked, type RequestContext, toRequest, toSettings } from './to-settings.ts';
+import { callsAllowed } from './to-tools.ts';
 import { refusedFields, refuseUnsupported } from './unsupported.ts';
 
 /** Default of `max_tokens` on /v1/completions, as OpenAI has it. */
@@ -65,13 +67,14 @@ export async function chatToRequest(
     logprobsField: 'top_logprobs',
   };
   const settings = toSettings(body, asked, context);
-  const { tokens, endsInThinking } = await renderPrompt(body, context);
+  const options = toRenderOptions(body);
+  const { tokens, endsInThinking } = await renderPrompt(body, options, context);
   const room = roomAfter(tokens, asked.maxTokens ?? 1, context.facts);
   const prompt = { tokens, echoText: null, hiddenTokenCount: 0 };
   return toRequest(settings, [{ ...prompt, maxTokens: asked.maxTokens ?? room }], asked, {
     startsThinking: endsInThinking,
-    reasoning: 'shown',
-    toolCalls: 'none',
+    reasoning: toShownReasoning(body),
+    toolCalls: callsAllowed(options.tools, body),
   });
 }
 
@@ -106,9 +109,12 @@ function promptLogprobsOf({ echo, logprobs, prompt_logprobs: asked }: Completion
   return Math.max(logprobs, asked ?? 0);
 }
 
-async function renderPrompt(body: ChatBody, context: RequestContext): Promise<RenderedPrompt> {
-  const { text, limits } = context;
-  const rendered = await text.renderChat(toMessages(body.messages, limits), toRenderOptions(body));
+async function renderPrompt(
+  body: ChatBody,
+  options: RenderOptions,
+  { text, limits }: RequestContext,
+): Promise<RenderedPrompt> {
+  const rendered = await text.renderChat(toMessages(body.messages, limits), options);
   const { bosTokenId } = text.tokenizer;
   const tokens =
     body.add_special_tokens === true && bosTokenId !== null

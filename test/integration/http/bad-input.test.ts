@@ -20,6 +20,7 @@ const messages = [{ role: 'user', content: 'hi' }];
 const chat = (fields: object) => ({ url: CHAT, payload: { messages, ...fields } });
 const completion = (fields: object) => ({ url: COMPLETIONS, payload: { prompt: 'hi', ...fields } });
 const raw = (payload: string | Buffer) => ({ url: CHAT, payload });
+const tool = (name: string) => ({ type: 'function', function: { name } });
 const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
 
 type Case = {
@@ -295,17 +296,34 @@ const CASES: readonly (readonly [string, Case, Expected])[] = [
   ['a cache_salt that is too long', chat({ cache_salt: 's'.repeat(257) }), { param: 'cache_salt' }],
   ['a request_id that is empty', chat({ request_id: '' }), { param: 'request_id' }],
 
+  // Tools and thinking.
+  ['tools that are no list', chat({ tools: {} }), { param: 'tools' }],
+  ['a tool of another type', chat({ tools: [{ type: 'custom' }] }), { param: 'tools[0].function' }],
+  ['a tool without a name', chat({ tools: [tool('')] }), { param: 'tools[0].function.name' }],
+  ['a name with a marker', chat({ tools: [tool('<｜x')] }), { param: 'tools[0].function.name' }],
+  [
+    'two tools of one name',
+    chat({ tools: [tool('f'), tool('f')] }),
+    { param: 'tools[1].function.name' },
+  ],
+  [
+    'parameters that are no schema',
+    chat({ tools: [{ type: 'function', function: { name: 'f', parameters: 'x' } }] }),
+    { param: 'tools[0].function.parameters' },
+  ],
+  ['more tools than allowed', chat({ tools: Array(513).fill(tool('f')) }), { param: 'tools' }],
+  ['a required tool without tools', chat({ tool_choice: 'required' }), { param: 'tool_choice' }],
+  [
+    'a named tool that is not there',
+    chat({ tools: [tool('f')], tool_choice: { type: 'function', function: { name: 'g' } } }),
+    { param: 'tool_choice.function.name' },
+  ],
+  ['a choice of no known kind', chat({ tool_choice: 'any' }), { param: 'tool_choice' }],
+  ['an effort of no known kind', chat({ reasoning_effort: 'huge' }), { param: 'reasoning_effort' }],
+  ['effort as a number', chat({ reasoning: { effort: 3 } }), { param: 'reasoning.effort' }],
+  ['thinking as a word', chat({ thinking: 'on' }), { param: 'thinking' }],
+
   // What this build cannot do.
-  [
-    'tools',
-    chat({ tools: [{ type: 'function', function: { name: 'f' } }] }),
-    { param: 'tools', code: 'unsupported_parameter' },
-  ],
-  [
-    'a required tool',
-    chat({ tool_choice: 'required' }),
-    { param: 'tool_choice', code: 'unsupported_parameter' },
-  ],
   [
     'a JSON answer',
     chat({ response_format: { type: 'json_object' } }),
@@ -318,9 +336,14 @@ const CASES: readonly (readonly [string, Case, Expected])[] = [
   ],
   ['a regex', completion({ regex: '.*' }), { param: 'regex', code: 'unsupported_parameter' }],
   [
-    'reasoning_effort',
-    chat({ reasoning_effort: 'low' }),
-    { param: 'reasoning_effort', code: 'unsupported_parameter' },
+    'a budget for thinking',
+    chat({ reasoning: { max_tokens: 5 } }),
+    { param: 'reasoning.max_tokens', code: 'unsupported_parameter' },
+  ],
+  [
+    'a budget for thinking, in its other place',
+    chat({ thinking: { type: 'enabled', budget_tokens: 5 } }),
+    { param: 'thinking.budget_tokens', code: 'unsupported_parameter' },
   ],
   ['a suffix', completion({ suffix: 'x' }), { param: 'suffix', code: 'unsupported_parameter' }],
   [

@@ -12,7 +12,7 @@ import {
   modelOutput,
   plainCall,
   toolCalls,
-} from '../../support/message-tokens.ts';
+} from '../../support/model-output.ts';
 import { runSequence } from '../../support/sequence-run.ts';
 
 const model = new FakeTextModel();

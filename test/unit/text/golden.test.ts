@@ -51,7 +51,9 @@ describe.each(['v3', 'r1', 'v31'])('template %s', (name) => {
     const options = {
       addGenerationPrompt: conversation.add_generation_prompt,
       continueFinalMessage: conversation.continue_final_message,
-      tools: conversation.tools,
+      // A template that says nothing of tools gets them added: tool-templates.test.ts.
+      tools: template.traits.listsTools ? conversation.tools : null,
+      thinking: null,
       kwargs: conversation.kwargs,
     };
     const render = () => template.render(conversation.messages, options, (text) => text);

@@ -5,7 +5,13 @@ import { ASSISTANT, BOS, EOS, USER, writeTinyTextFiles } from '../../support/tin
 
 const model = loadTextModel(writeTinyTextFiles());
 const SPECIAL_FROM = 258;
-const render = { addGenerationPrompt: true, continueFinalMessage: false, tools: null, kwargs: {} };
+const render = {
+  addGenerationPrompt: true,
+  continueFinalMessage: false,
+  tools: null,
+  thinking: null,
+  kwargs: {},
+};
 
 const specialsOf = (tokens: Int32Array) => [...tokens].filter((id) => id >= SPECIAL_FROM);
 

@@ -34,7 +34,7 @@ function messageOf(
     if (part.kind === 'content') content += part.text;
     else if (part.kind === 'reasoning') reasoning += part.text;
     else if (part.kind === 'toolCall') {
-      expect(part.call).toBe(calls.length);
+      if (part.call !== calls.length) throw new Error('calls are not counted from 0');
       calls.push({ name: part.name, arguments: '', ended: false });
     } else {
       const call = calls[part.call];
@@ -47,12 +47,6 @@ function messageOf(
   return { content, reasoning, calls, shown, outcome: heard.outcome, heard };
 }
 
-const spell = (text: string) =>
-  cutIntoTokens(
-    model,
-    text,
-    [...text].map((_, index) => index),
-  );
 const byByte = (text: string) => [...Buffer.from(text)];
 
 describe('thinking', () => {
@@ -178,7 +172,10 @@ describe('any output, cut anywhere', () => {
   const stops = fc.array(fc.constantFrom('a', ' a', '\n\n', '✓😀', '</think>', '"v"'), {
     maxLength: 2,
   });
-  const cuts = fc.array(fc.nat(1000), { maxLength: 30 });
+  const cuts = fc.oneof(
+    { weight: 3, arbitrary: fc.array(fc.nat(1000), { maxLength: 30 }) },
+    fc.constant(Array.from({ length: 500 }, (_, place) => place)),
+  );
 
   it('is the same message, with the same end, and without markers', () => {
     fc.assert(
@@ -191,7 +188,6 @@ describe('any output, cut anywhere', () => {
         };
         const whole = final(cutIntoTokens(model, text, []));
         expect(final(cutIntoTokens(model, text, at))).toEqual(whole);
-        expect(final(spell(text))).toEqual(whole);
         expect(whole.content + whole.reasoning).not.toContain('｜tool▁');
         for (const { name, arguments: args } of whole.calls) {
           expect(name + args).not.toContain('｜tool▁');
@@ -199,7 +195,7 @@ describe('any output, cut anywhere', () => {
       }),
       { numRuns: 5000 },
     );
-  });
+  }, 300_000);
 
   it('shows the tokens that its content consists of', () => {
     fc.assert(

@@ -1,7 +1,6 @@
 /** State of one generation, from its arrival in the engine to its end. Only the scheduler changes it. */
 import { BlockTable } from '../kv/index.ts';
 import type { SamplingParams } from '../sampling-params.ts';
-import type { SequenceList } from './sequence-list.ts';
 
 /** What is asked for: one sequence to generate. */
 export type SequenceSpec = {
@@ -76,7 +75,8 @@ export class Sequence {
   leaderTokens = 0;
   parkedMs = -1;
 
-  list: SequenceList | null = null;
+  /** The SequenceList that holds it; a list knows its sequences, and they only know which one. */
+  list: object | null = null;
   next: Sequence | null = null;
   previous: Sequence | null = null;
 

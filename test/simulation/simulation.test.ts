@@ -1,18 +1,11 @@
-/** The scheduler under simulation; `npm run simulate` runs many more seeds. */
+/** The scheduler under simulation; the gate and `npm run simulate` run many more seeds. */
 import { describe, expect, it } from 'vitest';
 import { runScenario } from '../../tools/simulate/run.ts';
 import { scenarioOf } from '../../tools/simulate/scenario.ts';
 
-const SEEDS = 300;
+const SEEDS = 100;
 
 describe('simulation', () => {
-  it(`breaks no rule in ${SEEDS} seeds`, async () => {
-    for (let seed = 1; seed <= SEEDS; seed++) {
-      const { failure } = await runScenario(scenarioOf(seed));
-      expect(failure, `npm run simulate -- --seed ${seed}`).toBeNull();
-    }
-  });
-
   it('says the same in equal runs', async () => {
     for (let seed = 1; seed <= 20; seed++) {
       const [first, second] = [
@@ -26,11 +19,12 @@ describe('simulation', () => {
     }
   });
 
-  it('comes upon everything it is for', async () => {
+  it(`breaks no rule in ${SEEDS} seeds, and comes upon everything it is for`, async () => {
     const totals = { preemptions: 0, recomputed: 0, hits: 0, nan: 0, failed: 0 };
-    for (let seed = 1; seed <= 100; seed++) {
+    for (let seed = 1; seed <= SEEDS; seed++) {
       const scenario = scenarioOf(seed);
-      const { stats } = await runScenario(scenario);
+      const { failure, stats } = await runScenario(scenario);
+      expect(failure, `npm run simulate -- --seed ${seed}`).toBeNull();
       totals.preemptions += stats?.preemptionCount ?? 0;
       totals.recomputed += stats?.recomputedTokens ?? 0;
       totals.hits += stats?.prefixHitTokens ?? 0;

@@ -119,4 +119,15 @@ describe('repository', () => {
     );
     expect(withCode).toEqual([]);
   });
+
+  it('names only files and folders that are there in its documents', () => {
+    const documents = tracked.filter((path) => /^(docs\/.*|README)\.md$/.test(path));
+    const named = documents.flatMap((document) =>
+      [...read(document).matchAll(/`((?:src|native|test|tools|config|models)\/[\w./-]*)`/g)].map(
+        ([, path = '']) => ({ document, path }),
+      ),
+    );
+    expect(named.length).toBeGreaterThan(30);
+    expect(named.filter(({ path }) => !existsSync(path))).toEqual([]);
+  });
 });

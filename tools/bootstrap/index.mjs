@@ -50,6 +50,8 @@ async function test(args) {
     '--test-dir',
     'build/native',
     '--output-on-failure',
+    '--parallel',
+    '2',
   ]);
   return typescript === 0 ? native : typescript;
 }

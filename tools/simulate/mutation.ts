@@ -41,7 +41,9 @@ function plant(path: string, { name, find, replace }: Mutant): void {
 
 function simulate(folder: string, seeds: number): string | null {
   const main = join(folder, 'tools/simulate/main.js');
-  const run = spawnSync(process.execPath, [main, '--seeds', String(seeds)], { encoding: 'utf8' });
+  const run = spawnSync(process.execPath, [main, '--job', '--seeds', String(seeds)], {
+    encoding: 'utf8',
+  });
   if (run.status === 0) return null;
   return run.stderr.split('\n')[0] ?? '';
 }

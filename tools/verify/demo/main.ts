@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import OpenAI from 'openai';
-import { startServer } from './server.ts';
+import { startServer } from '../server.ts';
 
 const DEFAULT_MODEL = 'models/demo';
 const CONCURRENCY = 16;

@@ -10,6 +10,8 @@ export type Stream = string;
 export type Outcome = {
   readonly streams: readonly Stream[];
   readonly finishes: readonly FinishRecord[];
+  /** Prompt tokens of each step that had any. */
+  readonly prefillTokens: readonly number[];
 };
 
 const bits = new DataView(new ArrayBuffer(8));
@@ -44,16 +46,36 @@ export async function runAlone(
   engine: EngineClient,
   commands: readonly GenerateCommand[],
 ): Promise<Outcome> {
+  const prefillTokens = watchPrefills(engine);
   const ended: Ended[] = [];
   for (const command of commands) ended.push(await runOne(engine, command));
-  return outcome(ended);
+  return outcome(ended, prefillTokens);
+}
+
+/** Twice alone: chunks grow with what was measured, so only the second time counts. */
+export async function runWholePrompts(
+  engine: EngineClient,
+  commands: readonly GenerateCommand[],
+): Promise<Outcome> {
+  await runAlone(engine, commands);
+  return runAlone(engine, commands);
+}
+
+function watchPrefills(engine: EngineClient): readonly number[] {
+  const tokens: number[] = [];
+  engine.onStep(({ stepPrefillTokens }) => {
+    if (stepPrefillTokens > 0) tokens.push(stepPrefillTokens);
+  });
+  return tokens;
 }
 
 export async function runTogether(
   engine: EngineClient,
   commands: readonly GenerateCommand[],
 ): Promise<Outcome> {
-  return outcome(await Promise.all(commands.map((command) => runOne(engine, command))));
+  const prefillTokens = watchPrefills(engine);
+  const ended = await Promise.all(commands.map((command) => runOne(engine, command)));
+  return outcome(ended, prefillTokens);
 }
 
 /** Urgent requests come one by one while the others run, a few steps apart. */
@@ -61,6 +83,7 @@ export async function runUrgentLater(
   engine: EngineClient,
   commands: readonly GenerateCommand[],
 ): Promise<Outcome> {
+  const prefillTokens = watchPrefills(engine);
   const isUrgent = ({ priority }: GenerateCommand) => priority === URGENT_PRIORITY;
   const ended = new Array<Promise<Ended>>(commands.length);
   const later: number[] = [];
@@ -78,12 +101,13 @@ export async function runUrgentLater(
       if (command !== undefined) ended[index] = runOne(engine, command);
     });
   });
-  return outcome(await Promise.all(ended));
+  return outcome(await Promise.all(ended), prefillTokens);
 }
 
-function outcome(ended: readonly Ended[]): Outcome {
+function outcome(ended: readonly Ended[], prefillTokens: readonly number[]): Outcome {
   return {
     streams: ended.map(({ stream }) => stream),
     finishes: ended.map(({ finish }) => finish),
+    prefillTokens,
   };
 }

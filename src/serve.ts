@@ -7,8 +7,10 @@ import { type Config, checkExposure, type LoadedConfig } from './config/index.ts
 import { drain } from './drain.ts';
 import { type SupervisedEngine, startEngine } from './engine/index.ts';
 import { EtapError } from './errors.ts';
+import { GpuWatch } from './gpu-watch.ts';
 import { buildServer, readTlsFiles } from './http/index.ts';
 import { readApiKeys } from './keys/index.ts';
+import { LoopLag } from './loop-lag.ts';
 import { Metrics } from './metrics/index.ts';
 import { PACKAGE_ROOT } from './package-root.ts';
 import { exitCodeOf, type StopSignal, StopSignals } from './signals.ts';
@@ -55,6 +57,8 @@ class Server {
   /** Resolves when the engine failed for good. */
   readonly failure: Promise<EtapError>;
   readonly #parts: ServerParts;
+  readonly #loopLag = new LoopLag();
+  #gpus: GpuWatch | null = null;
   #wasReady = false;
 
   private constructor(parts: ServerParts) {
@@ -101,6 +105,7 @@ class Server {
       },
       { ...config.drain, skipDelay: signal === 'SIGINT', log: say },
     );
+    this.#gpus?.stop();
     say('stopped');
     return EXIT.stopped;
   }
@@ -126,6 +131,7 @@ class Server {
     const { app, engine } = this.#parts;
     await engine.close();
     await closeListener(app);
+    this.#gpus?.stop();
     if (!this.#wasReady) throw error;
     say(`failed    ${error.code}: ${error.message}; engine.restartLimit is reached`);
     return EXIT.failed;
@@ -135,6 +141,10 @@ class Server {
     const { engine, metrics, log } = this.#parts;
     const progress = new ProgressLine(process.stderr);
     engine.onProgress((step) => progress.show(step));
+    engine.onHeartbeat(({ loopLagMs }) => {
+      metrics.engine.onLoopLag('engine', loopLagMs);
+      metrics.engine.onLoopLag('http', this.#loopLag.takeMs());
+    });
     engine.onStep((stats) => metrics.engine.onStep(stats));
     engine.onStateChange((state) => {
       progress.clear();
@@ -155,6 +165,10 @@ class Server {
     if (info === null) return;
     const prefixCache = config.engine.prefixCache !== 'off';
     metrics.engine.onReady(info, { version, prefixCache });
+    const { gpuSampleMs } = config.metrics;
+    if (info.backend === 'cuda' && gpuSampleMs > 0) {
+      this.#gpus ??= new GpuWatch(gpuSampleMs, (sample) => metrics.engine.onGpu(sample));
+    }
     if (!this.#wasReady) {
       const { hasChatTemplate } = text;
       const url = serverUrl({ ...config.server, port: portOf(app) });

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/step_profile.h"
 #include "base/tensor.h"
 #include "comm/communicator.h"
 
@@ -143,6 +144,9 @@ class Backend {
   virtual std::int64_t free_memory_bytes() const { return 0; }
   // Element type that linear and the attention operations read and write.
   virtual DType activation_dtype() const = 0;
+  // Where the time of the latest step went, for backends that measure it themselves because their
+  // operations return early; null for those which backend/profiled.h can time from outside.
+  virtual const StepProfile* profile() const { return nullptr; }
 
   // --- memory; throws ETAP_ERR_OUT_OF_MEMORY
   virtual std::unique_ptr<Buffer> allocate(DType dtype, std::int64_t rows,

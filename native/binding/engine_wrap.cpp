@@ -183,6 +183,7 @@ Napi::Object EngineWrap::opened_object(Napi::Env env) {
   object.Set("topLogprobsMax", number(env, kTopLogprobsMax));
   object.Set("sequenceFields", number(env, kSequenceFields));
   object.Set("deltaFields", number(env, kDeltaFields));
+  object.Set("profileFields", number(env, kProfileFields));
   return object;
 }
 

@@ -1,6 +1,7 @@
 #include "runtime/executor.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "base/error.h"
@@ -77,14 +78,20 @@ void Executor::run_rank(int rank, const StepBatch& batch, const ForwardBatch& fo
   RankModel& model = *models_[static_cast<std::size_t>(rank)];
   model.forward(forward);
   const auto total = static_cast<std::int64_t>(forward.logit_rows.size());
+  std::chrono::duration<float, std::micro> sampling{};
   for (std::int64_t first = 0; first < total; first += limits_.logit_row_capacity) {
     const std::int64_t count = std::min(limits_.logit_row_capacity, total - first);
     model.logits(first, count, rank == 0 ? logits_.data() : nullptr);
     if (rank != 0) continue;
     const std::int64_t values = count * limits_.slots.vocab_size;
+    const auto begin = std::chrono::steady_clock::now();
     sampling_.take(batch, slots_, first, {logits_.data(), static_cast<std::size_t>(values)},
                    result);
+    sampling += std::chrono::steady_clock::now() - begin;
   }
+  if (rank != 0) return;
+  *result.profile = model.profile();
+  result.profile->sampling = sampling.count();
 }
 
 }  // namespace etap

@@ -7,6 +7,7 @@
 
 #include "backend/backend.h"
 #include "backend/create.h"
+#include "backend/profiled.h"
 #include "base/error.h"
 #include "model/config.h"
 #include "model/transformer.h"
@@ -122,7 +123,7 @@ class TransformerRank final : public RankModel {
   TransformerRank(std::unique_ptr<Backend> backend, const ModelConfig& config,
                   const Checkpoint& checkpoint, Communicator& communicator,
                   const TransformerOptions& options, const LoadProgress& progress)
-      : backend_(std::move(backend)),
+      : backend_(create_profiled_backend(std::move(backend))),
         transformer_(config, checkpoint, *backend_, communicator, options, progress) {}
 
   void forward(const ForwardBatch& batch) override { transformer_.forward(batch); }
@@ -130,6 +131,7 @@ class TransformerRank final : public RankModel {
     transformer_.logits(first, count, logits);
   }
   std::int64_t weight_bytes() const override { return transformer_.weight_bytes(); }
+  StepProfile profile() const override { return *backend_->profile(); }
 
  private:
   std::unique_ptr<Backend> backend_;

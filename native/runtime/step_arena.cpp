@@ -30,6 +30,7 @@ StepArena::StepArena(const ArenaSizes& sizes) {
       sizes.tokens,
       sizes.tokens * kTopLogprobsMax,
       sizes.tokens * kTopLogprobsMax,
+      kProfileFields,
   };
   for (std::size_t i = 0; i < lengths.size(); ++i) {
     extents_[i] = {bytes_, lengths[i]};
@@ -77,7 +78,8 @@ StepResult StepArena::result(const StepCounts& counts) const {
           view<float>(kOutTopLogprobs, rows * kTopLogprobsMax),
           view<float>(kOutPromptLogprobs, counts.tokens),
           view<std::int32_t>(kOutPromptTopIds, counts.tokens * kTopLogprobsMax),
-          view<float>(kOutPromptTopLogprobs, counts.tokens * kTopLogprobsMax)};
+          view<float>(kOutPromptTopLogprobs, counts.tokens * kTopLogprobsMax),
+          view<StepProfile>(kOutProfile, 1).data()};
 }
 
 }  // namespace etap

@@ -34,6 +34,7 @@ class StepArena {
     kOutPromptLogprobs,
     kOutPromptTopIds,
     kOutPromptTopLogprobs,
+    kOutProfile,
     kArrayCount
   };
   struct Extent {

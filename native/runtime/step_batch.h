@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <span>
 
+#include "backend/step_profile.h"
+
 namespace etap {
 
 inline constexpr std::int64_t kBlockSize = 64;
@@ -61,6 +63,7 @@ struct StepResult {
   std::span<float> prompt_logprobs;
   std::span<std::int32_t> prompt_top_ids;
   std::span<float> prompt_top_logprobs;
+  StepProfile* profile;  // of rank 0
 };
 
 }  // namespace etap

@@ -18,6 +18,7 @@ void clear_result(const StepBatch& batch, const StepResult& result) {
   std::fill(result.logprobs.begin(), result.logprobs.end(), 0.0F);
   std::fill(result.top_ids.begin(), result.top_ids.end(), -1);
   std::fill(result.top_logprobs.begin(), result.top_logprobs.end(), 0.0F);
+  *result.profile = {};
   for (const SequenceFields& fields : batch.sequences) {
     if (fields.prompt_logprobs == 0) continue;
     const auto first = static_cast<std::size_t>(fields.token_offset);

@@ -12,7 +12,7 @@
 
 namespace etap {
 
-// Sets every output of the step to "nothing": token -1, finite, no log-probabilities.
+// Sets every output of the step to "nothing": token -1, finite, no log-probabilities, no time.
 void clear_result(const StepBatch& batch, const StepResult& result);
 
 class StepSampling {

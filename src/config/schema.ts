@@ -292,6 +292,26 @@ const metrics = Type.Object({
     minimum: 0,
     maximum: MINUTE_MS,
   }),
+  tenantsMax: integer('Tenants with series of their own; the others are counted together.', {
+    default: 100,
+    minimum: 0,
+    maximum: 10_000,
+  }),
+  sloFirstTokenMs: milliseconds('Objective for the first token, for the goodput metrics.', {
+    default: 2000,
+    minimum: 1,
+    maximum: HOUR_MS,
+  }),
+  sloTokenMs: milliseconds('Objective for each further token of a sequence, on average.', {
+    default: 100,
+    minimum: 1,
+    maximum: HOUR_MS,
+  }),
+  gpuSampleMs: milliseconds('Between two looks at the GPUs through nvidia-smi; 0 never looks.', {
+    default: 5000,
+    minimum: 0,
+    maximum: MINUTE_MS,
+  }),
 });
 
 const log = Type.Object({

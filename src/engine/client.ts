@@ -6,6 +6,7 @@ import type {
   EngineClient,
   EngineState,
   GenerateCommand,
+  Heartbeat,
   LoadProgress,
   SequenceListener,
 } from './engine-client.ts';
@@ -32,6 +33,7 @@ export class SupervisedEngine implements EngineClient {
   readonly #sequences: OpenSequences;
   readonly #stateListeners: ((state: EngineState, reason: ErrorCode | null) => void)[] = [];
   readonly #stepListeners: ((stats: EngineStats) => void)[] = [];
+  readonly #heartbeatListeners: ((heartbeat: Heartbeat) => void)[] = [];
   readonly #progressListeners: ((progress: LoadProgress) => void)[] = [];
   readonly #watchers = new LiveWatchers((message) => this.#supervisor.send(message));
   #waiters: ReadyWaiter[] = [];
@@ -55,6 +57,9 @@ export class SupervisedEngine implements EngineClient {
       },
       onStep: (step) => this.#stepped(step),
       onLive: (picture) => this.#watchers.show(picture),
+      onHeartbeat: (heartbeat) => {
+        for (const listener of this.#heartbeatListeners) listener(heartbeat);
+      },
       onLost: (error) => this.#lost(error),
     });
   }
@@ -138,6 +143,10 @@ export class SupervisedEngine implements EngineClient {
 
   onStep(listener: (stats: EngineStats) => void): void {
     this.#stepListeners.push(listener);
+  }
+
+  onHeartbeat(listener: (heartbeat: Heartbeat) => void): void {
+    this.#heartbeatListeners.push(listener);
   }
 
   onProgress(listener: (progress: LoadProgress) => void): void {

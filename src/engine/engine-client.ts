@@ -27,6 +27,9 @@ export type LoadProgress = {
   readonly totalBytes: number;
 };
 
+/** Sign of life of the engine process. */
+export type Heartbeat = { readonly stepAgeMs: number; readonly loopLagMs: number };
+
 export interface EngineClient {
   readonly state: EngineState;
   /** Facts of the loaded model; null until it was ready once. */

@@ -5,6 +5,7 @@
 import { randomInt } from 'node:crypto';
 import { EtapError } from '../errors.ts';
 import { BLOCK_SIZE, type Executor } from '../executor/index.ts';
+import { LoopLag } from '../loop-lag.ts';
 import { type SchedulerConfig, schedulerConfig } from '../scheduler/index.ts';
 import { ENGINE_PROCESS_FLAG, type HostChannel, type HostConfig } from './engine-process.ts';
 import { EngineLoop } from './loop.ts';
@@ -41,6 +42,7 @@ class EngineHost {
   readonly #config: HostConfig;
   readonly #shutdown: Promise<void>;
   #requestShutdown: () => void = () => {};
+  readonly #loopLag = new LoopLag();
   #loop: EngineLoop | null = null;
 
   constructor(channel: HostChannel, config: HostConfig) {
@@ -63,6 +65,7 @@ class EngineHost {
     this.#channel.send({ kind: 'ready', info });
     await this.#shutdown;
     clearInterval(heartbeat);
+    this.#loopLag.stop();
     await loop.stop();
     await executor.close();
   }
@@ -100,8 +103,8 @@ class EngineHost {
 
   /** Progress, not a bare tick: a step that hangs shows by its age. */
   #sendHeartbeat({ completedStepCount, stepAgeMs, stepAllowedMs }: EngineLoop): void {
-    const stepCount = completedStepCount;
-    this.#channel.send({ kind: 'heartbeat', stepCount, stepAgeMs, stepAllowedMs });
+    const step = { stepCount: completedStepCount, stepAgeMs, stepAllowedMs };
+    this.#channel.send({ kind: 'heartbeat', ...step, loopLagMs: this.#loopLag.takeMs() });
   }
 }
 

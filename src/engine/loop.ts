@@ -16,6 +16,7 @@ import type { AddCommand, EngineMessage } from './messages.ts';
 import { packStep } from './pack-step.ts';
 import { StepAllowance } from './step-allowance.ts';
 import { StepLogprobs } from './step-logprobs.ts';
+import { takeProfile } from './step-profile.ts';
 
 export type EngineLoopParts = {
   readonly executor: Executor;
@@ -194,6 +195,7 @@ export class EngineLoop {
         ...this.scheduler.stats(),
         stepMs: stepped ? this.#stepMs : 0,
         scheduleMs: this.#scheduleMs,
+        profile: stepped ? takeProfile(result) : null,
       },
     });
     for (const { id } of finishes) this.#logprobs.close(id);

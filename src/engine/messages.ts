@@ -74,6 +74,22 @@ export type SequenceStart = {
   readonly cachedTokenCount: number;
 };
 
+/**
+ * Where the time of a step went on rank 0, in microseconds: the ETAP kernel, the rest of attention,
+ * experts, other matrix products, sums over ranks, everything else; then sampling.
+ */
+export type StepProfile = {
+  readonly latentAttentionMicros: number;
+  readonly attentionMicros: number;
+  readonly expertsMicros: number;
+  readonly linearMicros: number;
+  readonly reduceMicros: number;
+  readonly otherMicros: number;
+  readonly samplingMicros: number;
+  /** Latent KV that the ETAP kernel had to read. */
+  readonly latentBytes: number;
+};
+
 /** Figures of the engine process after one step; the parent's metrics read only these. */
 export type EngineStats = {
   readonly runningCount: number;
@@ -95,6 +111,8 @@ export type EngineStats = {
   /** Of this step. */
   readonly stepMs: number;
   readonly scheduleMs: number;
+  /** Null without a step, or where the executor does not measure it. */
+  readonly profile: StepProfile | null;
   readonly stepPrefillTokens: number;
   readonly stepDecodeTokens: number;
   readonly oldestWaitMs: number;
@@ -178,5 +196,7 @@ export type EngineMessage =
       readonly stepAgeMs: number;
       /** An older step counts as a hang. */
       readonly stepAllowedMs: number;
+      /** Longest delay of the engine process's event loop since the heartbeat before. */
+      readonly loopLagMs: number;
     }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string };

@@ -5,7 +5,7 @@
 import type { Config } from '../config/index.ts';
 import { ERROR_TABLE, type ErrorCode, EtapError } from '../errors.ts';
 import { CANARY_ID, canaryCommand } from './canary.ts';
-import type { EngineState, LoadProgress } from './engine-client.ts';
+import type { EngineState, Heartbeat, LoadProgress } from './engine-client.ts';
 import type { EngineProcess, SpawnEngine } from './engine-process.ts';
 import { LivenessWatch } from './liveness-watch.ts';
 import type { EngineInfo, EngineMessage, LivePicture, ParentMessage } from './messages.ts';
@@ -21,6 +21,7 @@ export type SupervisorEvents = {
   onProgress(progress: LoadProgress): void;
   onStep(step: StepMessage): void;
   onLive(picture: LivePicture): void;
+  onHeartbeat(heartbeat: Heartbeat): void;
   /** The engine process is gone or given up: nothing more comes from it. */
   onLost(error: EtapError): void;
 };
@@ -120,6 +121,7 @@ export class Supervisor {
         this.#events.onLive(message.picture);
         break;
       case 'heartbeat':
+        this.#events.onHeartbeat(message);
         this.#watch?.sawHeartbeat(message.stepAgeMs, message.stepAllowedMs);
         break;
       case 'failed':

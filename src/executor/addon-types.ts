@@ -39,6 +39,7 @@ export type AddonOpened = {
   readonly topLogprobsMax: number;
   readonly sequenceFields: number;
   readonly deltaFields: number;
+  readonly profileFields: number;
 };
 
 /** An Error whose `code` is an ETAP_ERR_* code. */

@@ -13,6 +13,7 @@ import type { Executor, ExecutorInfo, SlotParams } from './executor.ts';
 import {
   BLOCK_SIZE,
   DELTA_FIELDS,
+  PROFILE_FIELDS,
   SEQUENCE_FIELDS,
   type StepBatch,
   type StepResult,
@@ -175,12 +176,13 @@ function addonOptions(options: NativeExecutorOptions): AddonOptions {
 
 /** The arena's layout is the addon's; that both sides mean the same by it is checked here. */
 function checkTwin(opened: AddonOpened): void {
-  const ours = { BLOCK_SIZE, TOP_LOGPROBS_MAX, SEQUENCE_FIELDS, DELTA_FIELDS };
+  const ours = { BLOCK_SIZE, TOP_LOGPROBS_MAX, SEQUENCE_FIELDS, DELTA_FIELDS, PROFILE_FIELDS };
   const theirs = {
     BLOCK_SIZE: opened.blockSize,
     TOP_LOGPROBS_MAX: opened.topLogprobsMax,
     SEQUENCE_FIELDS: opened.sequenceFields,
     DELTA_FIELDS: opened.deltaFields,
+    PROFILE_FIELDS: opened.profileFields,
   };
   for (const name of Object.keys(ours) as (keyof typeof ours)[]) {
     if (ours[name] !== theirs[name]) {
@@ -223,6 +225,7 @@ function arenaViews(opened: AddonOpened): [StepBatch, StepResult] {
       promptLogprobs: floats(9),
       promptTopIds: integers(10),
       promptTopLogprobs: floats(11),
+      profile: floats(12),
       stepMicros: 0,
     },
   ];

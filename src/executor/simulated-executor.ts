@@ -12,6 +12,7 @@ import { checkSlotParams } from './slot-params-check.ts';
 import {
   BLOCK_SIZE,
   DELTA_FIELDS,
+  PROFILE_FIELDS,
   SEQUENCE_FIELDS,
   type StepBatch,
   type StepResult,
@@ -267,6 +268,7 @@ function emptyResult({ slotCount, stepTokenCapacity }: ExecutorInfo): StepResult
     promptLogprobs: new Float32Array(stepTokenCapacity),
     promptTopIds: new Int32Array(stepTokenCapacity * TOP_LOGPROBS_MAX),
     promptTopLogprobs: new Float32Array(stepTokenCapacity * TOP_LOGPROBS_MAX),
+    profile: new Float32Array(PROFILE_FIELDS),
     stepMicros: 0,
   };
 }

@@ -33,6 +33,27 @@ export const DELTA_SLOT = 0;
 export const DELTA_BLOCK_INDEX = 1;
 export const DELTA_BLOCK_ID = 2;
 
+/**
+ * Float fields of `StepResult.profile`: where the time of the step went on rank 0, in microseconds.
+ * All are 0 where the executor does not measure it.
+ */
+export const PROFILE_FIELDS = 8;
+/** The ETAP kernel alone. */
+export const PROFILE_LATENT_ATTENTION = 0;
+/** The rest of attention: projections of heads, cache writes, prefill. */
+export const PROFILE_ATTENTION = 1;
+/** Routing and routed experts. */
+export const PROFILE_EXPERTS = 2;
+/** Every other matrix product. */
+export const PROFILE_LINEAR = 3;
+/** Sums over ranks, waits for them included. */
+export const PROFILE_REDUCE = 4;
+/** Norms, embedding, copies to the host. */
+export const PROFILE_OTHER = 5;
+export const PROFILE_SAMPLING = 6;
+/** Bytes of latent KV that the ETAP kernel must read: each context once a layer. */
+export const PROFILE_LATENT_BYTES = 7;
+
 /** What to compute: views into the arena, filled up to the counts. */
 export type StepBatch = {
   stepIndex: number;
@@ -67,6 +88,8 @@ export type StepResult = {
   readonly promptTopIds: Int32Array;
   /** [tokenCount, TOP_LOGPROBS_MAX] */
   readonly promptTopLogprobs: Float32Array;
+  /** [PROFILE_FIELDS] */
+  readonly profile: Float32Array;
   /** Microseconds the executor spent on this step. */
   readonly stepMicros: number;
 };

@@ -5,6 +5,8 @@
 import { randomUUID } from 'node:crypto';
 import { type ErrorCode, EtapError } from '../errors.ts';
 import type { Caller } from '../keys/index.ts';
+import type { RequestOutcome } from '../metrics/index.ts';
+import { toEtapError } from './error-body.ts';
 import { Generation, type GenerationListener } from './generation.ts';
 import { GenerationLog } from './generation-log.ts';
 import type { GenerationRequest } from './generation-request.ts';
@@ -30,6 +32,8 @@ export class GenerationCall implements OpenRequest {
   #log: GenerationLog | null = null;
   #generation: Generation | null = null;
   #aborted = false;
+  #cancelled = false;
+  #failure: unknown = null;
 
   constructor(server: ServerContext, { idPrefix, caller, names }: CallFacts) {
     this.id = newId(idPrefix);
@@ -60,10 +64,12 @@ export class GenerationCall implements OpenRequest {
       this.#log = new GenerationLog(request, this.#server.loggedText());
       return await answer(request);
     } catch (error) {
+      this.#failure = error;
       countRejection(error, deps.metrics);
       throw error;
     } finally {
       openRequests.remove(this);
+      deps.metrics.onOutcome(this.#outcome());
     }
   }
 
@@ -76,6 +82,7 @@ export class GenerationCall implements OpenRequest {
 
   /** The client is gone: ends what was started; the listener hears nothing any more. */
   cancel(): void {
+    this.#cancelled = true;
     this.#generation?.cancel();
   }
 
@@ -92,6 +99,15 @@ export class GenerationCall implements OpenRequest {
       model: this.#server.deps.modelName,
       fingerprint: this.#server.fingerprint(),
     };
+  }
+
+  #outcome(): RequestOutcome {
+    const failure = this.#failure ?? this.#log?.error ?? null;
+    if (failure === null) return this.#cancelled ? 'client_gone' : 'ok';
+    const { code, status } = toEtapError(failure);
+    if (REJECTIONS[code] !== undefined) return 'rejected';
+    if (code === 'ETAP_ERR_ABORTED') return 'aborted';
+    return status < 500 ? 'invalid' : 'error';
   }
 
   #checkNotAborted(): void {

@@ -58,6 +58,11 @@ export class GenerationLog {
     };
   }
 
+  /** Why the generation failed, or null. */
+  get error(): EtapError | null {
+    return this.#error;
+  }
+
   summary(): GenerationSummary {
     const outcomes = this.#outcomes;
     const finishes = outcomes.flatMap(({ finish }) => finish ?? []);

@@ -106,6 +106,7 @@ export class Generation {
         metrics.startSequence({
           promptTokenCount: prompt.tokens.length,
           maxTokens: command.maxTokens,
+          tenant: command.tenant,
         }),
       ),
       sink: {

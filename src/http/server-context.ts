@@ -48,6 +48,7 @@ export class ServerContext {
   /** Readiness is gone for good; requests are still served. */
   beginDrain(): void {
     this.#draining = true;
+    this.deps.metrics.onDrain();
   }
 
   get draining(): boolean {

@@ -3,7 +3,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { Config } from '../config/index.ts';
 import type { EngineClient, FinishRecord } from '../engine/index.ts';
 import type { ApiKey } from '../keys/index.ts';
-import type { HttpExchange } from '../metrics/index.ts';
+import type { HttpExchange, RequestOutcome } from '../metrics/index.ts';
 import type { TextModel } from '../text/index.ts';
 import type { Clock } from './clock.ts';
 import type { TlsFiles } from './tls.ts';
@@ -38,6 +38,7 @@ export type SequenceTimeline = {
 export type SequenceFacts = {
   readonly promptTokenCount: number;
   readonly maxTokens: number;
+  readonly tenant: string;
 };
 
 /** What the HTTP side tells the metrics, and the one thing it asks of them. */
@@ -53,6 +54,9 @@ export type HttpMetrics = {
   /** A stream was cut off because its reader took nothing. */
   onSlowReader(): void;
   onStreamCount(openStreams: number): void;
+  onDrain(): void;
+  /** A generation request ended, answered or not. */
+  onOutcome(outcome: RequestOutcome): void;
   onRequest(completionsPerPrompt: number): void;
   startSequence(facts: SequenceFacts): SequenceTimeline;
 };

@@ -25,6 +25,19 @@ export const SCHEDULE_SECONDS = [
   0.000_005, 0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.005, 0.01, 0.1,
 ];
 
+/** Seconds of one kind of operation within a step. */
+export const KERNEL_SECONDS = [
+  0.000_01, 0.000_03, 0.000_1, 0.000_3, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1,
+];
+
+/** From a core that reads alone to eight H200; powers of two of a GB/s. */
+export const BYTES_PER_SECOND = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096].map(
+  (gigabytes) => gigabytes * 1e9,
+);
+
+/** Seconds that an event loop is late. */
+export const LOOP_LAG_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
+
 /** Tokens of a request: 1, 2, 5, 10 ... */
 export const REQUEST_TOKENS = [1, 10, 100, 1000, 10_000, 100_000]
   .flatMap((decade) => [decade, 2 * decade, 5 * decade])

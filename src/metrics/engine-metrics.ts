@@ -1,6 +1,18 @@
 /** Metrics of the engine, from the figures it sends with each step. */
 import type { Instruments } from './instruments.ts';
 
+/** Where the time of a step went, microseconds; the bytes are latent KV. */
+type Profile = {
+  readonly latentAttentionMicros: number;
+  readonly attentionMicros: number;
+  readonly expertsMicros: number;
+  readonly linearMicros: number;
+  readonly reduceMicros: number;
+  readonly otherMicros: number;
+  readonly samplingMicros: number;
+  readonly latentBytes: number;
+};
+
 /** The figures read here; the engine's step message carries them under these names. */
 export type EngineFigures = {
   readonly runningCount: number;
@@ -16,6 +28,7 @@ export type EngineFigures = {
   readonly nanRowCount: number;
   readonly stepMs: number;
   readonly scheduleMs: number;
+  readonly profile: Profile | null;
   readonly stepPrefillTokens: number;
   readonly stepDecodeTokens: number;
   readonly oldestWaitMs: number;
@@ -31,8 +44,20 @@ export type EngineFacts = {
   readonly blockCount: number;
 };
 
+/** One look at one GPU. */
+export type GpuSample = {
+  readonly gpu: string;
+  readonly usedBytes: number;
+  readonly totalBytes: number;
+  /** 0 to 1 */
+  readonly utilization: number;
+  readonly powerWatts: number;
+  readonly temperatureCelsius: number;
+};
+
 const BLOCKED_REASONS = ['slots', 'blocks', 'budget'];
 const MS_PER_SECOND = 1000;
+const MICROS_PER_SECOND = 1e6;
 
 /** Totals of an engine process begin at 0 again when it is restarted. */
 const ZERO_TOTALS = {
@@ -101,6 +126,43 @@ export class EngineMetrics {
     instruments.histogram('etap_schedule_duration_seconds').observe(scheduleSeconds);
     instruments.histogram('etap_iteration_tokens').observe(stepPrefillTokens + stepDecodeTokens);
     instruments.histogram('etap_batch_size').observe(stepDecodeTokens);
+    if (figures.profile !== null) this.#addProfile(figures.profile);
+  }
+
+  /** The longest delay of an event loop since the call before. */
+  onLoopLag(process: 'http' | 'engine', lagMs: number): void {
+    const lag = this.#instruments.histogram('etap_event_loop_lag_seconds');
+    lag.observe({ process }, lagMs / MS_PER_SECOND);
+  }
+
+  onGpu(sample: GpuSample): void {
+    const { gpu, usedBytes, totalBytes } = sample;
+    const instruments = this.#instruments;
+    const memory = instruments.gauge('etap_gpu_memory_bytes');
+    memory.set({ gpu, state: 'used' }, usedBytes);
+    memory.set({ gpu, state: 'free' }, totalBytes - usedBytes);
+    instruments.gauge('etap_gpu_utilization_ratio').set({ gpu }, sample.utilization);
+    instruments.gauge('etap_gpu_power_watts').set({ gpu }, sample.powerWatts);
+    instruments.gauge('etap_gpu_temperature_celsius').set({ gpu }, sample.temperatureCelsius);
+  }
+
+  #addProfile(profile: Profile): void {
+    const kernels = this.#instruments.histogram('etap_kernel_duration_seconds');
+    const observe = (kernel: string, micros: number): void => {
+      if (micros > 0) kernels.observe({ kernel }, micros / MICROS_PER_SECOND);
+    };
+    observe('latent_attention', profile.latentAttentionMicros);
+    observe('attention', profile.attentionMicros);
+    observe('experts', profile.expertsMicros);
+    observe('linear', profile.linearMicros);
+    observe('reduce', profile.reduceMicros);
+    observe('other', profile.otherMicros);
+    observe('sampling', profile.samplingMicros);
+    const { latentBytes, latentAttentionMicros } = profile;
+    if (latentBytes === 0 || latentAttentionMicros === 0) return;
+    this.#instruments.counter('etap_latent_read_bytes_total').inc(latentBytes);
+    const perSecond = (latentBytes / latentAttentionMicros) * MICROS_PER_SECOND;
+    this.#instruments.histogram('etap_latent_read_bytes_per_second').observe(perSecond);
   }
 
   #setGauges(figures: EngineFigures): void {
@@ -156,6 +218,7 @@ export class EngineMetrics {
       prefillTokens: 0,
       stepMs: 0,
       scheduleMs: 0,
+      profile: null,
       stepPrefillTokens: 0,
       stepDecodeTokens: 0,
       oldestWaitMs: 0,

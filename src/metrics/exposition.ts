@@ -1,6 +1,7 @@
 /** The text of GET /metrics: own series, then each alias as a renamed copy; kept for a moment. */
 import type { Registry } from 'prom-client';
-import { type Alias, METRICS, type MetricRow } from './metric-table.ts';
+import type { Alias, MetricRow } from './metric-row.ts';
+import { METRICS } from './metric-table.ts';
 
 export type ExpositionOptions = {
   readonly registry: Registry;

@@ -1,3 +1,5 @@
 /** Door of the metrics. */
-export { COMMON_LABEL, METRICS, type MetricRow } from './metric-table.ts';
-export { type HttpExchange, Metrics } from './metrics.ts';
+export type { GpuSample } from './engine-metrics.ts';
+export type { MetricRow } from './metric-row.ts';
+export { COMMON_LABEL, METRICS } from './metric-table.ts';
+export { type HttpExchange, Metrics, type RequestOutcome } from './metrics.ts';

@@ -1,12 +1,7 @@
 /** One prom-client instrument for each row of the table, reached by name. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import {
-  COMMON_LABEL,
-  METRICS,
-  type MetricName,
-  type MetricRow,
-  type NameOf,
-} from './metric-table.ts';
+import type { MetricRow } from './metric-row.ts';
+import { COMMON_LABEL, METRICS, type MetricName, type NameOf } from './metric-table.ts';
 
 /** Gauges of prom-client whose names end in `_total`, which promtool refuses. */
 const MISNAMED_DEFAULTS = [

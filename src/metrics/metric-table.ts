@@ -3,43 +3,22 @@
  * under the name by which routers and dashboards made for vLLM read it, never a second count.
  */
 import {
+  BYTES_PER_SECOND,
   COMPLETIONS,
   FIRST_TOKEN_SECONDS,
   HTTP_SECONDS,
+  KERNEL_SECONDS,
+  LOOP_LAG_SECONDS,
   REQUEST_SECONDS,
   REQUEST_TOKENS,
   SCHEDULE_SECONDS,
   STEP_TOKENS,
   TOKEN_SECONDS,
 } from './buckets.ts';
+import { alias, counter, gauge, histogram, type MetricRow, type MetricType } from './metric-row.ts';
 
-export type MetricType = 'counter' | 'gauge' | 'histogram';
-
-/** Another name of a metric, and new names for labels where they differ. */
-export type Alias = { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
-
-export type MetricRow = {
-  readonly type: MetricType;
-  readonly unit: string;
-  readonly help: string;
-  readonly labels: readonly string[];
-  /** Histograms only. */
-  readonly buckets?: readonly number[];
-  readonly aliases?: readonly Alias[];
-};
-
-type Options = Partial<Pick<MetricRow, 'labels' | 'aliases'>>;
-
-const gauge = (unit: string, help: string, options: Options = {}) =>
-  ({ type: 'gauge', unit, help, labels: [], ...options }) as const;
-
-const counter = (unit: string, help: string, options: Options = {}) =>
-  ({ type: 'counter', unit, help, labels: [], ...options }) as const;
-
-const histogram = (unit: string, buckets: readonly number[], help: string, options: Options = {}) =>
-  ({ type: 'histogram', unit, buckets, help, labels: [], ...options }) as const;
-
-const alias = (...names: string[]): Options => ({ aliases: names.map((name) => ({ name })) });
+/** Made from the digest of a key; `anonymous` without one, `other` beyond metrics.tenantsMax. */
+const TENANT = { labels: ['tenant'] };
 
 /** Rows in the order in which they are documented. */
 export const METRICS = {
@@ -85,6 +64,11 @@ export const METRICS = {
     'tokens',
     'Completion tokens, stop tokens included.',
     alias('vllm:generation_tokens_total'),
+  ),
+  etap_requests_total: counter(
+    'requests',
+    'Generation requests that passed the schema, by outcome.',
+    { labels: ['outcome'] },
   ),
   etap_requests_finished_total: counter('sequences', 'Sequences ended, by finish reason.', {
     labels: ['finished_reason'],
@@ -177,6 +161,14 @@ export const METRICS = {
     'Completion tokens that a sequence was allowed.',
     alias('vllm:request_max_num_generation_tokens'),
   ),
+  etap_slo_sequences_total: counter(
+    'sequences',
+    'Sequences that met or missed both latency objectives; failed ones missed, aborted ones are left out.',
+    { labels: ['result'] },
+  ),
+  etap_slo_seconds: gauge('seconds', 'The latency objectives as configured.', {
+    labels: ['objective'],
+  }),
   etap_request_params_n: histogram(
     'sequences',
     COMPLETIONS,
@@ -201,7 +193,43 @@ export const METRICS = {
     alias('vllm:iteration_tokens_total'),
   ),
   etap_batch_size: histogram('sequences', STEP_TOKENS, 'Sequences that decode in a step.'),
+  etap_kernel_duration_seconds: histogram(
+    'seconds',
+    KERNEL_SECONDS,
+    'Time of a step by kind of operation, on rank 0; latent_attention is the ETAP kernel alone.',
+    { labels: ['kernel'] },
+  ),
+  etap_latent_read_bytes_total: counter(
+    'bytes',
+    'Latent KV that the ETAP kernel of rank 0 had to read: each context once a layer.',
+  ),
+  etap_latent_read_bytes_per_second: histogram(
+    'bytes per second',
+    BYTES_PER_SECOND,
+    'Achieved bandwidth of the ETAP kernel in a step that decodes.',
+  ),
+  etap_event_loop_lag_seconds: histogram(
+    'seconds',
+    LOOP_LAG_SECONDS,
+    'Longest delay of the event loop in each half second, by process: http or engine.',
+    { labels: ['process'] },
+  ),
+  etap_gpu_memory_bytes: gauge('bytes', 'Memory of each GPU: used or free. Absent without GPUs.', {
+    labels: ['gpu', 'state'],
+  }),
+  etap_gpu_utilization_ratio: gauge(
+    'ratio',
+    'Share of time in which the GPU computed anything, 0 to 1. Absent without GPUs.',
+    { labels: ['gpu'] },
+  ),
+  etap_gpu_power_watts: gauge('watts', 'Power drawn by each GPU. Absent without GPUs.', {
+    labels: ['gpu'],
+  }),
+  etap_gpu_temperature_celsius: gauge('celsius', 'Temperature of each GPU. Absent without GPUs.', {
+    labels: ['gpu'],
+  }),
   etap_engine_ready: gauge('boolean', '1 while the engine serves, else 0.'),
+  etap_draining: gauge('boolean', '1 while the server stops gracefully, else 0.'),
   etap_engine_restarts_total: counter('restarts', 'Restarts of the engine process.'),
   etap_build_info: gauge('info', 'Version and what the engine runs on; always 1.', {
     labels: ['version', 'backend', 'isa', 'dtype'],
@@ -227,6 +255,22 @@ export const METRICS = {
   etap_sse_streams: gauge('streams', 'Open server-sent event streams.'),
   etap_client_disconnects_total: counter('requests', 'Requests whose client went away.'),
   etap_slow_readers_cut_total: counter('streams', 'Streams cut because their reader took nothing.'),
+  etap_tenant_sequences_total: counter('sequences', 'Sequences ended, by tenant.', TENANT),
+  etap_tenant_prompt_tokens_total: counter(
+    'tokens',
+    'Prompt tokens of ended sequences by tenant, cached ones included.',
+    TENANT,
+  ),
+  etap_tenant_cached_tokens_total: counter(
+    'tokens',
+    'Those of them whose KV came from the prefix cache.',
+    TENANT,
+  ),
+  etap_tenant_generation_tokens_total: counter(
+    'tokens',
+    'Completion tokens of ended sequences by tenant.',
+    TENANT,
+  ),
 } as const satisfies Record<string, MetricRow>;
 
 export type MetricName = keyof typeof METRICS;

@@ -3,7 +3,8 @@ import type { MetricsConfig } from '../config/index.ts';
 import { EngineMetrics } from './engine-metrics.ts';
 import { Exposition } from './exposition.ts';
 import { Instruments } from './instruments.ts';
-import { RequestTimeline, type SequenceFacts } from './request-timeline.ts';
+import { type Objectives, RequestTimeline, type SequenceFacts } from './request-timeline.ts';
+import { TenantUsage } from './tenant-usage.ts';
 
 export type HttpExchange = {
   /** Template of the route, never the path that was sent. */
@@ -15,15 +16,24 @@ export type HttpExchange = {
 
 /** Label values that exist from the start, so that the first event is seen as an increase. */
 const FINISH_REASONS = ['stop', 'length', 'abort', 'error'];
+const OUTCOMES = ['ok', 'error', 'aborted', 'client_gone', 'invalid', 'rejected'] as const;
+const SLO_RESULTS = ['met', 'missed'];
 const REJECTIONS = ['queue_full', 'rate_limit', 'engine_not_ready', 'shutting_down'] as const;
+
+const MS_PER_SECOND = 1000;
 
 /** Other methods are counted together: a label must stay bounded. */
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+
+/** `invalid` was the client's fault, `rejected` for want of room. */
+export type RequestOutcome = (typeof OUTCOMES)[number];
 
 export class Metrics {
   readonly engine: EngineMetrics;
   readonly #instruments: Instruments;
   readonly #exposition: Exposition;
+  readonly #tenants: TenantUsage;
+  readonly #objectives: Objectives;
   readonly #now: () => number;
 
   /** @param now milliseconds that only grow */
@@ -34,6 +44,8 @@ export class Metrics {
   ) {
     this.#instruments = new Instruments(modelName);
     this.engine = new EngineMetrics(this.#instruments);
+    this.#tenants = new TenantUsage(this.#instruments, config.tenantsMax);
+    this.#objectives = { firstTokenMs: config.sloFirstTokenMs, tokenMs: config.sloTokenMs };
     this.#now = now;
     this.#exposition = new Exposition({
       registry: this.#instruments.registry,
@@ -88,16 +100,40 @@ export class Metrics {
     this.#instruments.gauge('etap_sse_streams').set(openStreams);
   }
 
+  onDrain(): void {
+    this.#instruments.gauge('etap_draining').set(1);
+  }
+
+  /** A generation request ended, answered or not. */
+  onOutcome(outcome: RequestOutcome): void {
+    this.#instruments.counter('etap_requests_total').inc({ outcome });
+  }
+
   onRequest(completionsPerPrompt: number): void {
     this.#instruments.histogram('etap_request_params_n').observe(completionsPerPrompt);
   }
 
   startSequence(facts: SequenceFacts): RequestTimeline {
-    return new RequestTimeline(this.#instruments, this.#now, facts);
+    return new RequestTimeline(facts, {
+      instruments: this.#instruments,
+      tenants: this.#tenants,
+      objectives: this.#objectives,
+      now: this.#now,
+    });
   }
 
   #startAtZero(): void {
     this.onReload(true);
+    for (const outcome of OUTCOMES) {
+      this.#instruments.counter('etap_requests_total').inc({ outcome }, 0);
+    }
+    for (const result of SLO_RESULTS) {
+      this.#instruments.counter('etap_slo_sequences_total').inc({ result }, 0);
+    }
+    const { firstTokenMs, tokenMs } = this.#objectives;
+    const objective = this.#instruments.gauge('etap_slo_seconds');
+    objective.set({ objective: 'first_token' }, firstTokenMs / MS_PER_SECOND);
+    objective.set({ objective: 'token' }, tokenMs / MS_PER_SECOND);
     for (const finished_reason of FINISH_REASONS) {
       this.#instruments.counter('etap_requests_finished_total').inc({ finished_reason }, 0);
     }

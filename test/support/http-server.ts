@@ -36,6 +36,8 @@ export class CountingMetrics implements HttpMetrics {
   onSlowReader() {
     this.slowReaders++;
   }
+  onDrain() {}
+  onOutcome() {}
   onStreamCount(openStreams: number) {
     this.openStreams = openStreams;
   }

@@ -45,6 +45,7 @@ const stats = {
   nanRowCount: 0,
   stepMs: 1,
   scheduleMs: 0,
+  profile: null,
   stepPrefillTokens: 0,
   stepDecodeTokens: 0,
   oldestWaitMs: 0,
@@ -135,7 +136,8 @@ process.on('SIGTERM', () => {});
 setInterval(emitTokens, STOP_TOKEN_MS);
 setInterval(() => {
   const stepAgeMs = stuckSinceMs > 0 ? performance.now() - stuckSinceMs : 0;
-  process.send({ kind: 'heartbeat', stepCount: stats.stepCount, stepAgeMs, stepAllowedMs: 100 });
+  const step = { stepCount: stats.stepCount, stepAgeMs, stepAllowedMs: 100 };
+  process.send({ kind: 'heartbeat', ...step, loopLagMs: 0 });
 }, 10);
 
 process.send({ kind: 'loading', stage: 'weights', doneBytes: 1, totalBytes: 2 });

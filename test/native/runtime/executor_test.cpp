@@ -191,6 +191,22 @@ TEST("a sequence that was preempted goes on with the same tokens and penalties")
   }
 }
 
+TEST("a step tells where its time went, an empty one that none did") {
+  Setup setup;
+  setup.ranks = 2;
+  const auto executor = make_executor(setup);
+  const std::vector<std::int32_t> tokens = prompt(1, 20);
+  executor->admit(0, slot_params(0, tokens));
+  Filler filler(*executor);
+  filler.add(0, 0, tokens, 0, 20, true);
+  const StepProfile profile = *filler.run().profile;
+  CHECK_EQ(profile.linear, 7.0F);
+  CHECK_EQ(profile.latent_bytes, 1e12F);
+  CHECK(profile.sampling > 0);
+  filler.clear();
+  CHECK_EQ(filler.run().profile->linear, 0.0F);
+}
+
 TEST("a NaN row ends its own sequence only") {
   Setup setup;
   setup.fake.nan_token = 95;

@@ -27,6 +27,7 @@ class FakeModel final : public RankModel {
         cache_(static_cast<std::size_t>(options.block_count * kBlockSize), kPoison) {}
 
   std::int64_t weight_bytes() const override { return 1000; }
+  StepProfile profile() const override { return {.linear = 7, .latent_bytes = 1e12F}; }
 
   void forward(const ForwardBatch& batch) override {
     std::vector<std::uint64_t> hashes(batch.tokens.size());

@@ -101,6 +101,23 @@ TEST("reference checkpoints are continued as golden.json says, on one rank and o
   }
 }
 
+TEST("every kind of operation has its time, the ETAP kernel also its bytes") {
+  const auto progress = [](const char*, std::int64_t, std::int64_t) {};
+  const auto name = "v3-noaux-mtp-bf16";
+  const auto opened = open_executor(small_options(name, 1), progress);
+  complete(*opened.executor, {1, 2, 3, 4, 5});
+  const StepProfile profile = *opened.executor->arena().result({1, 1, 0}).profile;
+  for (const float micros : {profile.latent_attention, profile.attention, profile.experts,
+                             profile.linear, profile.other, profile.sampling}) {
+    CHECK(micros > 0);
+  }
+  CHECK_EQ(profile.reduce, 0.0F);
+  // The last of the steps decodes one token: it reads itself and all before it.
+  const std::int64_t context = 5 + static_cast<std::int64_t>(kDecodeCount) - 1;
+  CHECK_EQ(static_cast<std::int64_t>(profile.latent_bytes),
+           context * opened.info.kv_bytes_per_token);
+}
+
 TEST("loading ends when its progress is refused, on any rank") {
   for (const int ranks : {1, 2}) {
     CHECK_ERROR(open_executor(small_options("v3-noaux-mtp-bf16", ranks),

@@ -39,12 +39,13 @@ const OPENED: AddonOpened = {
     threadCount: 1,
     tensorParallelSize: 1,
   },
-  arena: new ArrayBuffer(12 * 64),
-  extents: Array.from({ length: 12 }, (_, index) => [index * 64, 16] as const),
+  arena: new ArrayBuffer(13 * 64),
+  extents: Array.from({ length: 13 }, (_, index) => [index * 64, index === 12 ? 8 : 16] as const),
   blockSize: 64,
   topLogprobsMax: 20,
   sequenceFields: 8,
   deltaFields: 3,
+  profileFields: 8,
 };
 
 type FakeEngine = AddonEngine & { readonly calls: unknown[][] };

@@ -29,10 +29,29 @@ const FIGURES: EngineFigures = {
   nanRowCount: 1,
   stepMs: 20,
   scheduleMs: 0.02,
+  profile: {
+    latentAttentionMicros: 1000,
+    attentionMicros: 2000,
+    expertsMicros: 3000,
+    linearMicros: 4000,
+    reduceMicros: 0,
+    otherMicros: 5000,
+    samplingMicros: 6000,
+    latentBytes: 5e7,
+  },
   stepPrefillTokens: 100,
   stepDecodeTokens: 2,
   oldestWaitMs: 1500,
   blockedReason: 'blocks',
+};
+
+const ENDED = {
+  reason: 'stop',
+  cachedTokenCount: 0,
+  completionTokenCount: 1,
+  queuedMs: 0,
+  firstTokenMs: 1,
+  totalMs: 1,
 };
 
 const FACTS = { backend: 'cpu', isa: 'avx2', dtype: 'bf16', blockSize: 64, blockCount: 10 };
@@ -58,12 +77,14 @@ describe('GET /metrics', () => {
     const { metrics } = create();
     metrics.engine.onReady(FACTS, { version: '1.2.3', prefixCache: true });
     metrics.engine.onStep(FIGURES);
+    metrics.engine.onLoopLag('http', 1);
+    metrics.startSequence({ promptTokenCount: 1, maxTokens: 1, tenant: '' }).onFinish(ENDED);
     metrics.onExchange({ route: '/v1/models', method: 'GET', status: 200, seconds: 0.01 });
     const text = await metrics.render();
     for (const [name, { aliases = [] }] of ROWS) {
       expect(text).toContain(`# TYPE ${name} `);
       const own = parseSamples(text).filter((sample) => isSeriesOf(sample.name, name));
-      expect(own.length).toBeGreaterThan(0);
+      if (!name.startsWith('etap_gpu_')) expect(own.length).toBeGreaterThan(0);
       expect(own.every(({ labels }) => labels[COMMON_LABEL] === 'some/model \\"x\\"')).toBe(true);
       for (const alias of aliases) {
         const copies = parseSamples(text).filter((sample) => isSeriesOf(sample.name, alias.name));
@@ -137,6 +158,42 @@ describe('the engine', () => {
     expect(sampleValue(text, 'etap_engine_ready')).toBe(1);
   });
 
+  it('tells where the time of a step went and how fast ETAP read', async () => {
+    const { metrics } = create();
+    metrics.engine.onStep(FIGURES);
+    metrics.engine.onStep({ ...FIGURES, profile: null });
+    const text = await metrics.render();
+    const sum = (kernel: string) =>
+      sampleValue(text, 'etap_kernel_duration_seconds_sum', { kernel });
+    expect(sum('latent_attention')).toBeCloseTo(0.001);
+    expect(sum('sampling')).toBeCloseTo(0.006);
+    expect(sum('reduce')).toBeUndefined();
+    expect(sampleValue(text, 'etap_latent_read_bytes_total')).toBe(5e7);
+    expect(sampleValue(text, 'etap_latent_read_bytes_per_second_sum')).toBeCloseTo(5e10);
+    expect(sampleValue(text, 'etap_latent_read_bytes_per_second_count')).toBe(1);
+  });
+
+  it('reports each GPU, and the lag of both event loops', async () => {
+    const { metrics } = create();
+    expect(await metrics.render()).not.toMatch(/^etap_gpu/m);
+    metrics.engine.onGpu({
+      gpu: '3',
+      usedBytes: 10,
+      totalBytes: 30,
+      utilization: 0.5,
+      powerWatts: 200,
+      temperatureCelsius: 60,
+    });
+    metrics.engine.onLoopLag('engine', 20);
+    const text = await metrics.render();
+    const memory = (state: string) =>
+      sampleValue(text, 'etap_gpu_memory_bytes', { gpu: '3', state });
+    expect([memory('used'), memory('free')]).toEqual([10, 20]);
+    expect(sampleValue(text, 'etap_gpu_utilization_ratio', { gpu: '3' })).toBe(0.5);
+    const lag = { process: 'engine' };
+    expect(sampleValue(text, 'etap_event_loop_lag_seconds_sum', lag)).toBeCloseTo(0.02);
+  });
+
   it('does not count a step without tokens', async () => {
     const { metrics } = create();
     metrics.engine.onStep({ ...FIGURES, stepPrefillTokens: 0, stepDecodeTokens: 0 });
@@ -147,7 +204,7 @@ describe('the engine', () => {
 describe('a sequence', () => {
   it('is measured from submission to end', async () => {
     const { clock, metrics } = create();
-    const timeline = metrics.startSequence({ promptTokenCount: 7, maxTokens: 50 });
+    const timeline = metrics.startSequence({ promptTokenCount: 7, maxTokens: 50, tenant: 'key-1' });
     clock.ms = 100;
     timeline.onToken();
     clock.ms = 130;
@@ -155,6 +212,7 @@ describe('a sequence', () => {
     clock.ms = 150;
     timeline.onFinish({
       reason: 'stop',
+      cachedTokenCount: 4,
       completionTokenCount: 3,
       queuedMs: 10,
       firstTokenMs: 90,
@@ -179,8 +237,9 @@ describe('a sequence', () => {
 
   it('without a token has no phases', async () => {
     const { metrics } = create();
-    metrics.startSequence({ promptTokenCount: 1, maxTokens: 1 }).onFinish({
+    metrics.startSequence({ promptTokenCount: 1, maxTokens: 1, tenant: '' }).onFinish({
       reason: 'error',
+      cachedTokenCount: 0,
       completionTokenCount: 0,
       queuedMs: 1,
       firstTokenMs: 1,
@@ -193,6 +252,50 @@ describe('a sequence', () => {
   });
 });
 
+describe('objectives and tenants', () => {
+  const run = (
+    metrics: Metrics,
+    clock: { ms: number },
+    { tenant = '', reason = 'stop', waitMs = 10, tokenMs = 10 } = {},
+  ): void => {
+    const timeline = metrics.startSequence({ promptTokenCount: 7, maxTokens: 50, tenant });
+    clock.ms += waitMs;
+    timeline.onToken();
+    clock.ms += tokenMs;
+    timeline.onToken();
+    const counts = { cachedTokenCount: 4, completionTokenCount: 2 };
+    timeline.onFinish({ reason, ...counts, queuedMs: 0, firstTokenMs: 1, totalMs: 2 });
+  };
+
+  it('a sequence meets them in both respects, or misses', async () => {
+    const flags = ['--metrics.sloFirstTokenMs', '50', '--metrics.sloTokenMs', '20'];
+    const { clock, metrics } = create(...flags);
+    run(metrics, clock);
+    run(metrics, clock, { waitMs: 50, tokenMs: 20 });
+    run(metrics, clock, { waitMs: 51 });
+    run(metrics, clock, { tokenMs: 21 });
+    run(metrics, clock, { reason: 'error' });
+    run(metrics, clock, { reason: 'abort' });
+    const text = await metrics.render();
+    const judged = (result: string) => sampleValue(text, 'etap_slo_sequences_total', { result });
+    expect([judged('met'), judged('missed')]).toEqual([2, 3]);
+    expect(sampleValue(text, 'etap_slo_seconds', { objective: 'first_token' })).toBe(0.05);
+  });
+
+  it('tenants beyond the bound are counted together', async () => {
+    const { clock, metrics } = create('--metrics.tenantsMax', '2');
+    for (const tenant of ['', 'key-a', 'key-b', 'key-c', 'key-d', 'key-a']) {
+      run(metrics, clock, { tenant });
+    }
+    const text = await metrics.render();
+    const tokens = (tenant: string) =>
+      sampleValue(text, 'etap_tenant_generation_tokens_total', { tenant });
+    const names = ['anonymous', 'key-a', 'key-b', 'other', 'key-c'];
+    expect(names.map(tokens)).toEqual([2, 4, 2, 4, undefined]);
+    expect(sampleValue(text, 'etap_tenant_cached_tokens_total', { tenant: 'key-a' })).toBe(8);
+  });
+});
+
 it('the HTTP side is counted with bounded labels', async () => {
   const { metrics } = create();
   metrics.onExchange({ route: '/v1/models', method: 'PROPFIND', status: 405, seconds: 0.2 });
@@ -200,11 +303,15 @@ it('the HTTP side is counted with bounded labels', async () => {
   metrics.onSlowReader();
   metrics.onStreamCount(4);
   metrics.onRequest(2);
+  metrics.onOutcome('client_gone');
+  metrics.onDrain();
   const text = await metrics.render();
   const labels = { route: '/v1/models', method: 'other', status: '405' };
   expect(sampleValue(text, 'etap_http_requests_total', labels)).toBe(1);
   expect(sampleValue(text, 'etap_admission_rejections_total', { reason: 'queue_full' })).toBe(1);
   expect(sampleValue(text, 'etap_slow_readers_cut_total')).toBe(1);
   expect(sampleValue(text, 'etap_sse_streams')).toBe(4);
+  expect(sampleValue(text, 'etap_requests_total', { outcome: 'client_gone' })).toBe(1);
+  expect(sampleValue(text, 'etap_draining')).toBe(1);
   expect(sampleValue(text, 'etap_request_params_n_sum')).toBe(2);
 });

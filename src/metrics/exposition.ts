@@ -1,10 +1,12 @@
-/** The text of GET /metrics: own series, then each alias as a renamed copy; kept for a moment. */
-import type { Registry } from 'prom-client';
-import type { Alias, MetricRow } from './metric-row.ts';
-import { METRICS } from './metric-table.ts';
+/** The text of GET /metrics: every row and its aliases, then the process; kept for a moment. */
+import type { Instruments } from './instruments.ts';
+import type { MetricRow } from './metric-row.ts';
+import { COMMON_LABEL, METRICS } from './metric-table.ts';
+import { escapeValue, SeriesText } from './series-text.ts';
 
 export type ExpositionOptions = {
-  readonly registry: Registry;
+  readonly instruments: Instruments;
+  readonly modelName: string;
   readonly vllmAliases: boolean;
   /** Scrapes this close together get the same text: some routers scrape every 50 ms. */
   readonly cacheMs: number;
@@ -15,12 +17,25 @@ export type ExpositionOptions = {
 export class Exposition {
   readonly contentType: string;
   readonly #options: ExpositionOptions;
+  readonly #metrics: readonly SeriesText[];
   #text: Promise<string> | null = null;
   #renderedMs = 0;
 
   constructor(options: ExpositionOptions) {
     this.#options = options;
-    this.contentType = options.registry.contentType;
+    const { instruments, modelName, vllmAliases } = options;
+    this.contentType = instruments.processRegistry.contentType;
+    const commonLabels = `${COMMON_LABEL}="${escapeValue(modelName)}"`;
+    this.#metrics = Object.entries<MetricRow>(METRICS).map(
+      ([name, { type, help, aliases = [] }]) =>
+        new SeriesText(instruments.metric(name), {
+          name,
+          type,
+          help,
+          commonLabels,
+          aliases: vllmAliases ? aliases : [],
+        }),
+    );
   }
 
   render(): Promise<string> {
@@ -33,29 +48,7 @@ export class Exposition {
   }
 
   async #renderNow(): Promise<string> {
-    const { registry, vllmAliases } = this.#options;
-    const own = await registry.metrics();
-    if (!vllmAliases) return own;
-    const rows = Object.entries<MetricRow>(METRICS).filter(([, { aliases }]) => aliases?.length);
-    const copies = rows.map(async ([name, { aliases = [] }]) => {
-      const text = await registry.getSingleMetricAsString(name);
-      return aliases.map((alias) => renameSeries(text, name, alias)).join('\n');
-    });
-    return `${[own.trimEnd(), ...(await Promise.all(copies))].join('\n')}\n`;
+    const own = await Promise.all(this.#metrics.map((metric) => metric.render()));
+    return own.join('') + (await this.#options.instruments.processRegistry.metrics());
   }
-}
-
-/** The series `name` in exposition format under its alias, with the label `engine="0"`. */
-export function renameSeries(text: string, name: string, alias: Alias): string {
-  const lines = text.trimEnd().split('\n');
-  return lines
-    .map((line) => {
-      if (line.startsWith('# ')) return line.replace(` ${name} `, ` ${alias.name} `);
-      const renamed = alias.name + line.slice(name.length).replace('{', '{engine="0",');
-      return Object.entries(alias.labels ?? {}).reduce(
-        (result, [from, to]) => result.replace(new RegExp(`([{,])${from}="`), `$1${to}="`),
-        renamed,
-      );
-    })
-    .join('\n');
 }

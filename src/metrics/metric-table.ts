@@ -241,7 +241,7 @@ export const METRICS = {
     'seconds',
     HTTP_SECONDS,
     'Time of an HTTP exchange, streams to their end.',
-    { labels: ['route', 'method', 'status'] },
+    { labels: ['route', 'method'] },
   ),
   etap_admission_rejections_total: counter('requests', 'Requests refused for want of room.', {
     labels: ['reason'],

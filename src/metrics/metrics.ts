@@ -48,7 +48,8 @@ export class Metrics {
     this.#objectives = { firstTokenMs: config.sloFirstTokenMs, tokenMs: config.sloTokenMs };
     this.#now = now;
     this.#exposition = new Exposition({
-      registry: this.#instruments.registry,
+      instruments: this.#instruments,
+      modelName,
       vllmAliases: config.vllmAliases,
       cacheMs: config.cacheMs,
       now,
@@ -65,12 +66,9 @@ export class Metrics {
   }
 
   onExchange({ route, method, status, seconds }: HttpExchange): void {
-    const labels = {
-      route,
-      method: METHODS.includes(method) ? method : 'other',
-      status: String(status),
-    };
-    this.#instruments.counter('etap_http_requests_total').inc(labels);
+    const labels = { route, method: METHODS.includes(method) ? method : 'other' };
+    const requests = this.#instruments.counter('etap_http_requests_total');
+    requests.inc({ ...labels, status: String(status) });
     this.#instruments.histogram('etap_http_request_duration_seconds').observe(labels, seconds);
   }
 

@@ -13,7 +13,7 @@ export function renderMetricsDocument(): string {
     'published too, with the same values and the further label `engine="0"`: routers and dashboards',
     'made for vLLM read those. `metrics.auth` says whether a key is needed; rendered text is reused',
     'for `metrics.cacheMs`. The process and Node.js metrics of prom-client come on top, without its',
-    'three gauges that are named like counters. No label holds a user, a key, a request or a prompt;',
+    'three gauges that are named like counters and its event loop, which has a row here. No label holds a user, a key, a request or a prompt;',
     'a `tenant` is a name made from the digest of a key, and at most `metrics.tenantsMax` are told',
     'apart. Dashboards and alerts made of these series are described in `docs/operations.md`.',
     '',

@@ -16,6 +16,7 @@ import { PACKAGE_ROOT } from './package-root.ts';
 import { exitCodeOf, type StopSignal, StopSignals } from './signals.ts';
 import { engineLines, ProgressLine, readyLines, serverUrl, settingLines } from './start-report.ts';
 import { loadTextModel, type TextModel } from './text/index.ts';
+import { openTracing, type Tracing } from './tracing/index.ts';
 
 /** Exit codes of `etap serve`, beside 128 + n when a second signal n stops it at once. */
 export const EXIT = {
@@ -47,6 +48,7 @@ type ServerParts = {
   readonly engine: SupervisedEngine;
   readonly app: FastifyInstance;
   readonly metrics: Metrics;
+  readonly tracing: Tracing | null;
   readonly log: Logger;
   readonly text: TextModel;
   readonly modelName: string;
@@ -76,12 +78,14 @@ class Server {
     const text = loadTextModel(modelDir);
     const log = pino({ level: config.log.level });
     const metrics = new Metrics(config.metrics, modelName);
+    const tracing = await openTracing(config.tracing, version);
     const engine = startEngine(config, (err) => log.error({ err }, 'a sequence listener threw'));
     const deps = { config, engine, text, metrics, modelName, version, apiKeys, tls };
     const pageFolder = config.server.playground ? join(PACKAGE_ROOT, 'dist/web') : '';
-    const app = buildServer({ ...deps, pageFolder, logger: log });
+    const trace = tracing === null ? {} : { tracing };
+    const app = buildServer({ ...deps, ...trace, pageFolder, logger: log });
     const needsKey = apiKeys.length > 0;
-    const server = new Server({ ...deps, app, log, needsKey });
+    const server = new Server({ ...deps, app, log, needsKey, tracing });
     try {
       await listen(app, config.server);
     } catch (error) {
@@ -106,6 +110,7 @@ class Server {
       { ...config.drain, skipDelay: signal === 'SIGINT', log: say },
     );
     this.#gpus?.stop();
+    await this.#parts.tracing?.close();
     say('stopped');
     return EXIT.stopped;
   }

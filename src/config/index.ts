@@ -17,6 +17,7 @@ export type {
   ModelConfig,
   ServerConfig,
   TimeoutsConfig,
+  TracingConfig,
 } from './schema.ts';
 export { SECTIONS, SETTINGS, type Setting, settingAt } from './settings.ts';
 export { didYouMean } from './suggest.ts';

@@ -319,7 +319,31 @@ const log = Type.Object({
     words: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
     default: 'info',
   }),
+  slowRequestMs: milliseconds(
+    'A generation that takes longer gets a line that says why; 0 writes none.',
+    {
+      default: 30_000,
+      minimum: 0,
+      maximum: DAY_MS,
+    },
+  ),
   content: boolean('Write prompts and completions into the log.', { default: false }),
+});
+
+const tracing = Type.Object({
+  endpoint: textOrUnset(
+    'OTLP/HTTP collector that takes traces, such as http://127.0.0.1:4318; unset: no tracing.',
+  ),
+  samplePercent: integer('Requests traced, of those whose caller did not decide it.', {
+    default: 100,
+    minimum: 0,
+    maximum: 100,
+  }),
+  timeoutMs: milliseconds('For the collector to take a batch of spans.', {
+    default: 5000,
+    minimum: 100,
+    maximum: MINUTE_MS,
+  }),
 });
 
 /** Sections in the order in which they are documented. */
@@ -332,6 +356,7 @@ export const CONFIG_SCHEMA = Type.Object({
   engine,
   metrics,
   log,
+  tracing,
 });
 
 type DeepReadonly<T> = T extends readonly (infer Item)[]
@@ -350,3 +375,4 @@ export type ModelConfig = Config['model'];
 export type EngineConfig = Config['engine'];
 export type MetricsConfig = Config['metrics'];
 export type LogConfig = Config['log'];
+export type TracingConfig = Config['tracing'];

@@ -61,7 +61,9 @@ export class GenerationCall implements OpenRequest {
       openRequests.add(this);
       const request = await toRequest(context);
       this.#checkNotAborted();
-      this.#log = new GenerationLog(request, this.#server.loggedText());
+      this.#log = new GenerationLog(request, this.#server.loggedText(), () =>
+        this.#server.clock.now(),
+      );
       return await answer(request);
     } catch (error) {
       this.#failure = error;

@@ -1,6 +1,8 @@
 /** What the log tells about a generation: counts and times; its texts only where that is configured. */
+import type { FinishRecord } from '../engine/index.ts';
 import type { EtapError } from '../errors.ts';
 import type { TextModel } from '../text/index.ts';
+import type { GenerationTrace, SequenceTrace } from '../tracing/index.ts';
 import type { GenerationListener } from './generation.ts';
 import type { GenerationRequest } from './generation-request.ts';
 import type { MessagePart } from './message-parts.ts';
@@ -28,13 +30,17 @@ export class GenerationLog {
   readonly #request: GenerationRequest;
   /** Null keeps texts out of the log. */
   readonly #text: TextModel | null;
+  readonly #now: () => number;
   readonly #outcomes: SequenceOutcome[] = [];
+  readonly #endedMs: number[] = [];
   readonly #completions: string[] = [];
   #error: EtapError | null = null;
 
-  constructor(request: GenerationRequest, text: TextModel | null) {
+  /** @param now milliseconds that only grow */
+  constructor(request: GenerationRequest, text: TextModel | null, now: () => number) {
     this.#request = request;
     this.#text = text;
+    this.#now = now;
   }
 
   /** Puts the log in front of a listener. Single tokens pass it by unless texts are kept. */
@@ -49,6 +55,7 @@ export class GenerationLog {
       },
       onSequenceEnd: (index, outcome) => {
         this.#outcomes.push(outcome);
+        this.#endedMs.push(this.#now());
         listener.onSequenceEnd(index, outcome);
       },
       onFailure: (error) => {
@@ -63,9 +70,37 @@ export class GenerationLog {
     return this.#error;
   }
 
+  /** Of the sequences that ended by themselves. */
+  get finishes(): readonly FinishRecord[] {
+    return this.#outcomes.flatMap(({ finish }) => finish ?? []);
+  }
+
+  /** @param epochMs milliseconds since 1970 when the clock stood at 0 */
+  trace(model: string, epochMs: number): GenerationTrace {
+    const { sampling, prompts } = this.#request;
+    const { tenant, promptTokens, cachedTokens, completionTokens, finishReasons, error } =
+      this.summary();
+    return {
+      model,
+      tenant,
+      maxTokens: Math.max(...prompts.map(({ maxTokens }) => maxTokens)),
+      temperature: sampling.temperature,
+      topP: sampling.topP,
+      seed: sampling.seed,
+      promptTokens,
+      cachedTokens,
+      completionTokens,
+      finishReasons,
+      error,
+      sequences: this.#outcomes.flatMap(({ finish }, index) =>
+        finish === null ? [] : sequenceTrace(finish, epochMs + (this.#endedMs[index] ?? 0)),
+      ),
+    };
+  }
+
   summary(): GenerationSummary {
     const outcomes = this.#outcomes;
-    const finishes = outcomes.flatMap(({ finish }) => finish ?? []);
+    const { finishes } = this;
     const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
     return {
       tenant: this.#request.tenant,
@@ -97,4 +132,16 @@ export class GenerationLog {
 function logged(part: MessagePart): string {
   if (part.kind === 'toolCall') return part.name;
   return part.kind === 'toolCallEnd' ? '' : part.text;
+}
+
+/** The engine counts from the arrival of a sequence; `endMs` is since 1970. */
+function sequenceTrace(finish: FinishRecord, endMs: number): SequenceTrace {
+  const startMs = endMs - finish.totalMs;
+  return {
+    startMs,
+    scheduledMs: startMs + finish.queuedMs,
+    firstTokenMs: finish.completionTokenCount > 0 ? startMs + finish.firstTokenMs : null,
+    endMs,
+    preemptionCount: finish.preemptionCount,
+  };
 }

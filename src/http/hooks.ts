@@ -9,6 +9,7 @@ import type { GenerationLog } from './generation-log.ts';
 import { HEADERS_MAX } from './limits.ts';
 import { OPENAPI_ROUTES } from './openapi/index.ts';
 import type { ServerContext } from './server-context.ts';
+import { watchExchange } from './watch-exchange.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -18,9 +19,6 @@ declare module 'fastify' {
     generationLog: GenerationLog | null;
   }
 }
-
-/** Status in metrics and log of an exchange whose client left before its answer was complete. */
-const CLIENT_GONE_STATUS = 499;
 
 /** The client's id where it is printable and short, else one of ours. */
 export function requestId({ headers }: { readonly headers: IncomingMessage['headers'] }): string {
@@ -82,22 +80,4 @@ function checkHeaderCount({ raw }: FastifyRequest): void {
     'ETAP_ERR_HEADERS_TOO_LARGE',
     `found ${count} headers, allowed are at most ${HEADERS_MAX}`,
   );
-}
-
-/** Also sees the exchanges that no response hook sees: streams, and clients that left. */
-function watchExchange(request: FastifyRequest, reply: FastifyReply, server: ServerContext): void {
-  const { metrics } = server.deps;
-  const startMs = server.clock.now();
-  reply.raw.once('close', () => {
-    const complete = reply.raw.writableEnded;
-    if (!complete) metrics.onClientGone();
-    const exchange = {
-      route: request.routeOptions.url ?? 'unknown',
-      method: request.method,
-      status: complete ? reply.raw.statusCode : CLIENT_GONE_STATUS,
-      seconds: (server.clock.now() - startMs) / 1000,
-    };
-    metrics.onExchange(exchange);
-    request.log.info({ ...exchange, ...request.generationLog?.summary() }, 'request');
-  });
 }

@@ -5,6 +5,7 @@ import type { EngineClient, FinishRecord } from '../engine/index.ts';
 import type { ApiKey } from '../keys/index.ts';
 import type { HttpExchange, RequestOutcome } from '../metrics/index.ts';
 import type { TextModel } from '../text/index.ts';
+import type { Tracing } from '../tracing/index.ts';
 import type { Clock } from './clock.ts';
 import type { TlsFiles } from './tls.ts';
 
@@ -13,6 +14,8 @@ export type ServerDeps = {
   readonly engine: EngineClient;
   readonly text: TextModel;
   readonly metrics: HttpMetrics;
+  /** Absent when tracing is off. */
+  readonly tracing?: Pick<Tracing, 'onExchange'>;
   /** The name clients ask for. */
   readonly modelName: string;
   /** Version of Etap. */

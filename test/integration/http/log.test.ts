@@ -1,17 +1,19 @@
 /** One line for each request; texts are in it only where that is configured. */
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../../src/http/clock.ts';
+import type { ServerDeps } from '../../../src/http/index.ts';
 import { EOS_ID } from '../../support/fake-text-model.ts';
 import { saying, testServer } from '../../support/http-server.ts';
 
 /** A server whose log lines are kept. */
-function loggedServer(content: boolean) {
+function loggedServer(content: boolean, deps: Partial<ServerDeps> = {}, slowRequestMs = 0) {
   const lines: Record<string, unknown>[] = [];
   const logger = pino({ level: 'info' }, { write: (line) => lines.push(JSON.parse(line)) });
   const server = testServer({
     script: saying('the answer', EOS_ID),
-    config: { log: { content } },
-    deps: { logger },
+    config: { log: { content, slowRequestMs } },
+    deps: { logger, ...deps },
   });
   return { ...server, lines };
 }
@@ -77,4 +79,35 @@ describe.each([true, false])('the log of a request (stream: %s)', (stream) => {
     expect(server.lines[0]).toMatchObject({ status: 400 });
     expect(JSON.stringify(server.lines)).not.toContain('secret');
   });
+});
+
+const TRACE = '0af7651916cd43dd8448eb211c80319c';
+
+it('names the trace of the caller and what the gateway says of the request', async () => {
+  const server = loggedServer(false);
+  await server.app.inject({
+    url: '/v1/models',
+    headers: {
+      traceparent: `00-${TRACE}-b7ad6b7169203331-01`,
+      'x-llm-d-inference-fairness-id': 'team-a',
+      'x-llm-d-inference-objective': 'x'.repeat(500),
+    },
+  });
+  await expect.poll(() => server.lines.length).toBe(1);
+  const expected = { traceId: TRACE, fairnessId: 'team-a', objective: 'x'.repeat(128) };
+  expect(server.lines[0]).toMatchObject(expected);
+});
+
+it.each([
+  [1, ['request', 'slow request']],
+  [3_600_000, ['request']],
+  [0, ['request']],
+])('with log.slowRequestMs %d a generation has the lines %j', async (slowRequestMs, lines) => {
+  let ms = 0;
+  const clock = { ...systemClock, now: () => (ms += 10) };
+  const server = loggedServer(false, { clock }, slowRequestMs);
+  await ask(server, false);
+  await expect.poll(() => server.lines.map(({ msg }) => msg)).toEqual(lines);
+  const phases = { reason: expect.any(String), queueMs: expect.any(Number) };
+  if (slowRequestMs === 1) expect(server.lines[1]).toMatchObject({ level: 40, ...phases });
 });

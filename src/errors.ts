@@ -26,6 +26,9 @@ const row = (status: number, type: ErrorType, slug: string | null): ErrorRow => 
 export const ERROR_TABLE = {
   ETAP_ERR_INVALID_REQUEST: row(400, 'invalid_request_error', null),
   ETAP_ERR_NOT_SUPPORTED: row(400, 'invalid_request_error', 'unsupported_parameter'),
+  ETAP_ERR_GRAMMAR: row(400, 'invalid_request_error', 'invalid_grammar'),
+  ETAP_ERR_GRAMMAR_UNSUPPORTED: row(400, 'invalid_request_error', 'unsupported_grammar'),
+  ETAP_ERR_GRAMMAR_STOPPED: row(500, 'server_error', 'grammar_stopped'),
   ETAP_ERR_CONTEXT_LENGTH: row(400, 'invalid_request_error', 'context_length_exceeded'),
   ETAP_ERR_MODEL_NOT_FOUND: row(404, 'invalid_request_error', 'model_not_found'),
   ETAP_ERR_ROUTE_NOT_FOUND: row(404, 'invalid_request_error', 'not_found'),

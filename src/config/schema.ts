@@ -235,6 +235,14 @@ const engine = Type.Object({
     words: ['tenant', 'global', 'off'],
     default: 'tenant',
   }),
+  grammarWorkers: integer(
+    'Threads that follow grammars; they start with the first constrained request.',
+    {
+      default: 2,
+      minimum: 1,
+      maximum: 64,
+    },
+  ),
   strict: booleanOrAuto('Equal requests give equal bits whatever else runs; auto: on CPU.'),
   stepDeadlineMs: milliseconds(
     'A step that takes longer, and twice as long as the longest before it, is a hang: the engine process is killed.',

@@ -27,4 +27,5 @@ export const canaryCommand = (): AddCommand => ({
   priority: 0,
   tenant: '',
   cacheSalt: '',
+  grammar: null,
 });

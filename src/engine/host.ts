@@ -5,6 +5,7 @@
 import { randomInt } from 'node:crypto';
 import { EtapError } from '../errors.ts';
 import { BLOCK_SIZE, type Executor } from '../executor/index.ts';
+import { GrammarWorkers, type StartGrammars, workerThread } from '../grammar-engine/index.ts';
 import { LoopLag } from '../loop-lag.ts';
 import { type SchedulerConfig, schedulerConfig } from '../scheduler/index.ts';
 import { ENGINE_PROCESS_FLAG, type HostChannel, type HostConfig } from './engine-process.ts';
@@ -17,6 +18,8 @@ import { openExecutor } from './open-executor.ts';
  * on its own, more where small batches leave the machine idle.
  */
 const PREFILL_TOKENS_MIN = { cpu: 64, cuda: 256 } as const;
+/** A grammar worker that owes an answer for so long is replaced; its start counts. */
+const GRAMMAR_ANSWER_MS_MAX = 10_000;
 const HASH_SEED_LIMIT = 2 ** 31;
 /** The canary sequence comes on top of those that the parent's queue limit counts. */
 const QUEUE_EXTRA = 1;
@@ -77,6 +80,7 @@ class EngineHost {
       stepDeadlineMs: this.#config.engine.stepDeadlineMs,
       now: () => performance.now(),
       emit: (message) => this.#channel.send(message),
+      startGrammars: startGrammars(this.#config, executor),
     });
     this.#loop = loop;
     return loop;
@@ -133,6 +137,21 @@ function schedulerSettings(config: HostConfig, executor: Executor): SchedulerCon
     },
   );
 }
+
+/** Threads start when the first constrained sequence comes. */
+const startGrammars =
+  ({ model, engine }: HostConfig, { info }: Executor): StartGrammars =>
+  (listener) => {
+    const setup = { modelDir: model.dir ?? '', vocabSize: info.vocabSize };
+    return new GrammarWorkers(
+      {
+        startWorker: workerThread(setup),
+        workerCount: engine.grammarWorkers,
+        answerMsMax: GRAMMAR_ANSWER_MS_MAX,
+      },
+      listener,
+    );
+  };
 
 function engineInfo({ info }: Executor, loadMs: number): EngineInfo {
   const { stepTokenCapacity: _, ...facts } = info;

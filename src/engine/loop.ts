@@ -5,12 +5,14 @@
  */
 import { EtapError } from '../errors.ts';
 import type { Executor, StepResult } from '../executor/index.ts';
+import type { StartGrammars } from '../grammar-engine/index.ts';
 import {
   Scheduler,
   type SchedulerConfig,
   type StepEffects,
   type StepPlan,
 } from '../scheduler/index.ts';
+import { GrammarGate } from './grammar-gate.ts';
 import { LiveRecorder } from './live-recorder.ts';
 import type { AddCommand, EngineMessage } from './messages.ts';
 import { packStep } from './pack-step.ts';
@@ -27,6 +29,8 @@ export type EngineLoopParts = {
   readonly now: () => number;
   /** Takes one message of kind 'step' for each step, and one of kind 'failed' at most. */
   readonly emit: (message: EngineMessage) => void;
+  /** Starts the grammar engine when the first constrained sequence comes. */
+  readonly startGrammars?: StartGrammars;
 };
 
 const NO_EFFECTS: StepEffects = { tokens: new Int32Array(0), rows: new Int32Array(0) };
@@ -39,6 +43,7 @@ export class EngineLoop {
   readonly #emit: (message: EngineMessage) => void;
   readonly #logprobs = new StepLogprobs();
   readonly #allowance: StepAllowance;
+  readonly #grammars: GrammarGate;
   #running: Promise<void> | null = null;
   #stepStartedMs: number | null = null;
   #stepTokens = 0;
@@ -55,6 +60,21 @@ export class EngineLoop {
     this.#allowance = new StepAllowance(parts.stepDeadlineMs);
     this.#now = parts.now;
     this.#emit = parts.emit;
+    this.#grammars = new GrammarGate(parts.executor.info.vocabSize, parts.startGrammars ?? null, {
+      onReady: (id) => {
+        this.scheduler.grammarReady(id);
+        this.#wake();
+      },
+      onMask: (id, completionTokenCount) => this.scheduler.maskReady(id, completionTokenCount),
+      onComplete: (id) => {
+        this.scheduler.complete(id, this.#now());
+        this.#wake();
+      },
+      onFailure: (id, error) => {
+        this.scheduler.fail(id, error, this.#now());
+        this.#wake();
+      },
+    });
   }
 
   /** Steps executed since the start; it stands still while a step hangs. */
@@ -80,7 +100,8 @@ export class EngineLoop {
   /** Accepts a sequence; it ends in exactly one finish record of a 'step' message. */
   add(command: AddCommand): void {
     this.#logprobs.open(command);
-    this.scheduler.add(command, this.#now());
+    this.scheduler.add({ ...command, constrained: command.grammar !== null }, this.#now());
+    this.#grammars.open(command);
     if (this.#failure !== null) this.scheduler.fail(command.id, this.#failure, this.#now());
     this.#wake();
   }
@@ -106,6 +127,7 @@ export class EngineLoop {
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#running;
+    this.#grammars.shutdown();
   }
 
   /** Resolves when there is no work left, or the loop was stopped. */
@@ -123,6 +145,7 @@ export class EngineLoop {
     await Promise.resolve();
     if (this.#failure !== null) this.#emitStep(null, NO_EFFECTS, null, NO_SLOTS);
     while (!this.#stopped && this.#failure === null && this.scheduler.hasWork) {
+      if (this.#grammars.owesMasks) await this.#grammars.masks();
       await this.#guardedStep();
     }
     // Nothing is awaited after the last look for work, so no command can be missed.
@@ -144,7 +167,7 @@ export class EngineLoop {
     const plan = this.scheduler.schedule(startedMs);
     for (const slot of plan.releases) this.#executor.release(slot);
     const refusedSlots = this.#admit(plan);
-    packStep(plan, this.#executor.batch, refusedSlots);
+    packStep(plan, this.#executor.batch, refusedSlots, this.#grammars);
     this.#scheduleMs = this.#now() - startedMs;
     if (plan.rows.length === 0) {
       this.#emitStep(plan, NO_EFFECTS, null, refusedSlots);
@@ -158,6 +181,7 @@ export class EngineLoop {
     this.#allowance.observe(this.#stepTokens, this.#stepMs);
     this.#completedStepCount++;
     this.#emitStep(plan, effects, result, refusedSlots);
+    this.#grammars.accept(effects.tokens);
   }
 
   /** Tells the executor of new sequences; one that it refuses fails alone. Returns their slots. */
@@ -198,7 +222,10 @@ export class EngineLoop {
         profile: stepped ? takeProfile(result) : null,
       },
     });
-    for (const { id } of finishes) this.#logprobs.close(id);
+    for (const { id } of finishes) {
+      this.#logprobs.close(id);
+      this.#grammars.close(id);
+    }
     if (plan !== null) this.#live?.record({ plan, effects, stepMs: this.#stepMs }, this.#now());
     this.#live?.forget(finishes);
     this.#emitPicture();

@@ -2,6 +2,7 @@
  * Every message across the process border, batched one a step each way. This is the only file that
  * both halves of the engine import. Tokens travel as flat typed arrays, never one object a token.
  */
+import type { GrammarSpec } from '../grammar/index.ts';
 import type { SamplingParams } from '../sampling-params.ts';
 
 /** One sequence to generate; ids are unique for the life of the parent process. */
@@ -21,6 +22,8 @@ export type AddCommand = {
   readonly tenant: string;
   /** Namespace of the prefix cache: only sequences with an equal salt share blocks. */
   readonly cacheSalt: string;
+  /** What the text must be; null for any text. Its end ends the sequence ('stop'). */
+  readonly grammar: GrammarSpec | null;
 };
 
 /** Parent to engine process. */

@@ -19,25 +19,46 @@ import type { PlanRow, StepPlan } from '../scheduler/index.ts';
 
 const NO_MASK = -1;
 
+/** The masks of constrained sequences. */
+export interface MaskSource {
+  /** Int32 words of one mask. */
+  readonly maskWords: number;
+  /**
+   * Writes the mask for the token after `completionTokenCount` others at `offset` of `masks`; false
+   * where the sequence has none. Throws when the mask at hand is for another place.
+   */
+  writeMask(
+    sequenceId: number,
+    completionTokenCount: number,
+    masks: Int32Array,
+    offset: number,
+  ): boolean;
+}
+
+const NO_MASKS: MaskSource = { maskWords: 0, writeMask: () => false };
+
 /** Writes the rows of a plan, except those of `refusedSlots`, into the executor's batch. */
 export function packStep(
   plan: StepPlan,
   batch: StepBatch,
   refusedSlots: ReadonlySet<number>,
+  masks: MaskSource = NO_MASKS,
 ): void {
+  let maskCount = 0;
   batch.stepIndex = plan.stepIndex;
   batch.sequenceCount = 0;
   batch.tokenCount = 0;
   batch.deltaCount = 0;
   for (const row of plan.rows) {
     if (refusedSlots.has(row.slot)) continue;
-    packSequence(row, batch);
+    const masked = row.sample && packMask(row, maskCount, batch, masks);
+    packSequence(row, batch, masked ? maskCount++ : NO_MASK);
     packDeltas(row, batch);
     packTokens(row, batch);
   }
 }
 
-function packSequence(row: PlanRow, batch: StepBatch): void {
+function packSequence(row: PlanRow, batch: StepBatch, maskRow: number): void {
   const { sequences } = batch;
   const at = batch.sequenceCount * SEQUENCE_FIELDS;
   if (at + SEQUENCE_FIELDS > sequences.length) throw overflow('sequences', sequences.length);
@@ -46,10 +67,16 @@ function packSequence(row: PlanRow, batch: StepBatch): void {
   sequences[at + FIELD_CONTEXT_BEFORE] = row.contextBefore;
   sequences[at + FIELD_QUERY_LENGTH] = row.queryLength;
   sequences[at + FIELD_SAMPLE] = row.sample ? 1 : 0;
-  sequences[at + FIELD_MASK_ROW] = NO_MASK;
+  sequences[at + FIELD_MASK_ROW] = maskRow;
   sequences[at + FIELD_TOKEN_OFFSET] = batch.tokenCount;
   sequences[at + FIELD_PROMPT_LOGPROBS] = row.promptLogprobs ? 1 : 0;
   batch.sequenceCount++;
+}
+
+function packMask(row: PlanRow, maskRow: number, batch: StepBatch, source: MaskSource): boolean {
+  const known = row.contextBefore + row.queryLength - row.promptTokenCount;
+  const offset = maskRow * source.maskWords;
+  return source.writeMask(row.sequenceId, known, batch.masks, offset);
 }
 
 function packDeltas(row: PlanRow, batch: StepBatch): void {

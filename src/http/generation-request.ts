@@ -1,5 +1,6 @@
 /** One API call after validation: what every wire format is translated into. */
 import type { GenerateCommand } from '../engine/index.ts';
+import type { GrammarSpec } from '../grammar/index.ts';
 import type { Account } from '../keys/index.ts';
 import type { SamplingParams } from '../sampling-params.ts';
 import type { MessageRules } from './message-parts.ts';
@@ -36,6 +37,8 @@ export type GenerationRequest = {
   /** Pays for the tokens. */
   readonly account: Account;
   readonly cacheSalt: string;
+  /** What the text of every completion must be; null for any text. */
+  readonly grammar: GrammarSpec | null;
 };
 
 /** Sequences of a request in the order of their indices: all choices of a prompt, then the next. */
@@ -65,6 +68,7 @@ export function commandOf(request: GenerationRequest, index: number): GenerateCo
     priority: request.priority,
     tenant: request.tenant,
     cacheSalt: request.cacheSalt,
+    grammar: request.grammar,
   };
 }
 

@@ -37,14 +37,17 @@ export class Reservation {
       if (this.#reserve(sequence, rank)) rowCount++;
       else gaveUp = true;
     }
-    if (rowCount === 0 && sequences.length > 0) this.#forceFirst(sequences[0] as Sequence);
+    if (rowCount === 0) this.#forceFirst();
     return gaveUp;
   }
 
   /** The budget went to rows that found no blocks: then the first rank takes a block's worth. */
-  #forceFirst(first: Sequence): void {
+  #forceFirst(): void {
+    const rank = this.#running.sequences.findIndex((sequence) => !sequence.awaitsMask);
+    const first = this.#running.sequences[rank];
+    if (first === undefined) return;
     first.planned = chunkTokens(first, BLOCK_SIZE);
-    assertThat(this.#reserve(first, 0), 'The first rank found no block.');
+    assertThat(this.#reserve(first, rank) || rank > 0, 'The first rank found no block.');
   }
 
   /** Shortens the row to the blocks there are, or makes room; false when it has to be given up. */

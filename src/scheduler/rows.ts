@@ -18,7 +18,7 @@ export function decodeLoad(sequences: readonly Sequence[]): StepLoad {
   let newTokens = 0;
   let decodeContext = 0;
   for (const sequence of sequences) {
-    if (!sequence.isDecoding) continue;
+    if (!sequence.isDecoding || sequence.awaitsMask) continue;
     newTokens++;
     decodeContext += sequence.tokenCount;
   }
@@ -62,7 +62,7 @@ export function planPrefills(
   budget: PrefillBudget,
   nowMs: number,
 ): void {
-  const pending = sequences.filter((sequence) => sequence.planned === 0);
+  const pending = sequences.filter((sequence) => sequence.planned === 0 && !sequence.awaitsMask);
   if (pending.length > 1)
     pending.sort((left, right) => urgency(right, nowMs) - urgency(left, nowMs));
   for (const sequence of pending) {
@@ -85,6 +85,7 @@ export function rowOf(sequence: Sequence): PlanRow {
     sequenceId: sequence.id,
     slot: sequence.slot,
     epoch: sequence.epoch,
+    promptTokenCount: sequence.promptTokenCount,
     contextBefore: committed,
     queryLength: planned,
     sample: committed + planned === sequence.tokenCount,

@@ -28,6 +28,7 @@ export type SchedulerView = {
   readonly running: readonly Sequence[];
   readonly waiting: readonly Sequence[];
   readonly parked: readonly Sequence[];
+  readonly compiling: readonly Sequence[];
   readonly openCount: number;
 };
 
@@ -43,6 +44,8 @@ export class Scheduler {
   readonly #running: RunningSet;
   readonly #maker: StepMaker;
   readonly #open = new Map<number, Sequence>();
+  /** Sequences whose grammar is not ready yet. */
+  readonly #compiling = new Set<Sequence>();
   readonly #counters: Counters = zeroCounters();
   readonly #emitted: Int32Array; // [maxSequences, 2] (sequence id, token id) of one step
   readonly #emittedRows: Int32Array; // [maxSequences]
@@ -80,7 +83,8 @@ export class Scheduler {
 
   /** Whether there is something to compute, to release or to tell. */
   get hasWork(): boolean {
-    return this.#open.size > 0 || this.#running.hasReleases || this.#finishes.length > 0;
+    const canGetOn = this.#open.size > this.#compiling.size;
+    return canGetOn || this.#running.hasReleases || this.#finishes.length > 0;
   }
 
   /** Accepts a sequence, or ends it at once with the reason why it can never be computed. */
@@ -90,7 +94,7 @@ export class Scheduler {
     const promptTokenCount = spec.promptTokens.length;
     const error = refusalOf(spec, {
       config: this.config,
-      waitingCount: this.#waiting.length + this.#parking.length,
+      waitingCount: this.#waitingCount,
       sequenceTokensMax: this.sequenceTokensMax,
     });
     const tokensMax = Math.min(promptTokenCount + spec.maxTokens, this.sequenceTokensMax);
@@ -101,8 +105,37 @@ export class Scheduler {
       namespace: this.#kv.openNamespace(spec.cacheSalt),
     });
     this.#open.set(spec.id, sequence);
-    if (error === null) this.#waiting.push(sequence);
-    else this.#end(sequence, { reason: 'error', error });
+    if (error !== null) this.#end(sequence, { reason: 'error', error });
+    else if (spec.constrained) {
+      sequence.status = 'compiling';
+      this.#compiling.add(sequence);
+    } else this.#waiting.push(sequence);
+  }
+
+  /** The grammar of a constrained sequence is ready: it may start. Unknown ids are ignored. */
+  grammarReady(id: number): void {
+    const sequence = this.#open.get(id);
+    if (sequence === undefined || !this.#compiling.delete(sequence)) return;
+    sequence.status = 'waiting';
+    this.#waiting.push(sequence);
+  }
+
+  /** The mask for the token after `completionTokenCount` others is there. Unknown ids are ignored. */
+  maskReady(id: number, completionTokenCount: number): void {
+    const sequence = this.#open.get(id);
+    if (sequence === undefined) return;
+    assertThat(
+      completionTokenCount === sequence.completionTokenCount,
+      `Sequence ${id} has ${sequence.completionTokenCount} tokens, its mask is for ${completionTokenCount}.`,
+    );
+    sequence.maskedAfter = sequence.tokenCount;
+  }
+
+  /** The text of a constrained sequence cannot go on: it ends here. Unknown ids are ignored. */
+  complete(id: number, nowMs: number): void {
+    this.#advance(nowMs);
+    const sequence = this.#open.get(id);
+    if (sequence !== undefined) this.#end(sequence, { reason: 'stop' });
   }
 
   /** Ends a sequence early. Ids that are unknown, or at their end, are ignored. */
@@ -149,7 +182,9 @@ export class Scheduler {
   schedule(nowMs: number): StepPlan {
     if (this.#inFlight !== null) throw new Error('The step in flight was not applied yet.');
     const made = this.#maker.make(this.#advance(nowMs));
-    const stuckCount = made.sequences.length === 0 ? this.#open.size : 0;
+    const held = this.#running.sequences.some((sequence) => sequence.awaitsMask);
+    const mayStandStill = made.sequences.length > 0 || held;
+    const stuckCount = mayStandStill ? 0 : this.#open.size - this.#compiling.size;
     assertThat(stuckCount === 0, `${stuckCount} sequences are open, but none gets on.`);
     if (made.sequences.length > 0) this.#inFlight = made;
     return made.plan;
@@ -200,7 +235,7 @@ export class Scheduler {
     return {
       ...this.#counters,
       runningCount: this.#running.sequences.length,
-      waitingCount: this.#waiting.length + this.#parking.length,
+      waitingCount: this.#waitingCount,
       blocksTotal: pool.usableCount,
       blocksFree: pool.freeCount,
       blocksCached: this.#kv.cachedCount,
@@ -217,9 +252,15 @@ export class Scheduler {
       running: this.#running.sequences,
       waiting: [...this.#waiting.all()],
       parked: [...this.#parking.all()],
+      compiling: [...this.#compiling],
       openCount: this.#open.size,
     };
   }
+
+  get #waitingCount(): number {
+    return this.#waiting.length + this.#parking.length + this.#compiling.size;
+  }
+
   /** The clock may stand still or be set back; the scheduler's time never runs backwards. */
   #advance(nowMs: number): number {
     this.#nowMs = Math.max(this.#nowMs, nowMs);
@@ -267,7 +308,8 @@ export class Scheduler {
 
   /** The one way in which a sequence ends. */
   #end(sequence: Sequence, ending: Ending): void {
-    if (sequence.status === 'parked') this.#parking.remove(sequence);
+    if (sequence.status === 'compiling') this.#compiling.delete(sequence);
+    else if (sequence.status === 'parked') this.#parking.remove(sequence);
     else if (sequence.list !== null) this.#waiting.remove(sequence);
     sequence.status = 'finished';
     this.#open.delete(sequence.id);

@@ -15,16 +15,18 @@ export type SequenceSpec = {
   readonly tenant: string;
   /** Namespace of the prefix cache. */
   readonly cacheSalt: string;
+  /** Its tokens follow a grammar: none is sampled before the mask for its place has come. */
+  readonly constrained: boolean;
 };
 
 /** Priority classes 0..7. */
 export const PRIORITY_CLASSES = 8;
 
 /**
- * waiting: in the waiting queue. parked: waiting for a neighbour to compute a common prefix.
+ * compiling: its grammar is not ready yet. waiting: in the waiting queue. parked: waiting for a neighbour to compute a common prefix.
  * running: holds a slot. finished: its end is decided; blocks may be held while a row is in flight.
  */
-export type SequenceStatus = 'waiting' | 'parked' | 'running' | 'finished';
+export type SequenceStatus = 'compiling' | 'waiting' | 'parked' | 'running' | 'finished';
 
 /** Room for this many completion tokens is made at first. */
 const COMPLETION_ROOM = 256;
@@ -62,6 +64,8 @@ export class Sequence {
   planned = 0;
   /** Whether a row was handed out and its result has not come back. */
   inFlight = false;
+  /** Known tokens after which its mask tells what may come; -1 when there is none. */
+  maskedAfter = -1;
   preemptionCount = 0;
   cachedTokenCount = 0;
   /** Steps since it last had a prefill row. */
@@ -114,6 +118,11 @@ export class Sequence {
   /** Whether its next row computes one generated token and samples the next. */
   get isDecoding(): boolean {
     return this.committed >= this.promptTokenCount && this.uncomputed === 1;
+  }
+
+  /** Whether it must not be sampled from yet: the mask for its next token is not there. */
+  get awaitsMask(): boolean {
+    return this.spec.constrained && this.maskedAfter !== this.tokenCount;
   }
 
   /** Whether log-probabilities of its prompt are still owed: they are sent before its first token. */

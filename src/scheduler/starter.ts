@@ -100,6 +100,8 @@ export class Starter {
     waiting.take(candidate);
     running.start(candidate, match);
     this.#parts.onStart(candidate, matchLimit(candidate, config.strict));
+    // A sequence that returns before its mask holds its place, but computes nothing yet.
+    if (candidate.awaitsMask) return 'started';
     if (extent === 'whole') {
       candidate.planned = remaining;
       budget.prefill.spend(matchedTokens, remaining);

@@ -66,7 +66,8 @@ export class StepMaker {
     const { config, costModel, parking, running } = this.#parts;
     for (const sequence of parking.takeReady(nowMs)) this.#return(sequence);
     const { sequences } = running;
-    for (const sequence of sequences) sequence.planned = sequence.isDecoding ? 1 : 0;
+    for (const sequence of sequences)
+      sequence.planned = sequence.isDecoding && !sequence.awaitsMask ? 1 : 0;
     const budget = new PrefillBudget(config, costModel, decodeLoad(sequences));
     this.#blockedReason = this.#startWaiting(budget, nowMs);
     planPrefills(sequences, budget, nowMs);

@@ -6,6 +6,7 @@ export type PlanRow = {
   readonly sequenceId: number;
   readonly slot: number;
   readonly epoch: number;
+  readonly promptTokenCount: number;
   /** Tokens whose KV is final; the row computes positions contextBefore .. + queryLength - 1. */
   readonly contextBefore: number;
   /** Tokens computed: prompt tokens only or generated tokens only. */

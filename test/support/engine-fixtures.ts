@@ -102,6 +102,7 @@ export const commandFor = (
   priority: 3,
   tenant: '',
   cacheSalt: '',
+  grammar: null,
   ...changes,
 });
 

@@ -28,6 +28,7 @@ export function spec(id: number, changes: Partial<SequenceSpec> = {}): SequenceS
     priority: 3,
     tenant: '',
     cacheSalt: '',
+    constrained: false,
     ...changes,
   };
 }

@@ -44,6 +44,7 @@ const REQUEST: GenerationRequest = {
   priority: 3,
   tenant: '',
   cacheSalt: '',
+  grammar: null,
 };
 
 const FINISH: FinishRecord = {

@@ -37,6 +37,7 @@ const specOf = (id: number): SequenceSpec => ({
   priority: 3,
   tenant: '',
   cacheSalt: '',
+  constrained: false,
 });
 
 for (const batch of BATCHES) {

@@ -119,6 +119,7 @@ function commandsOf(random: Random, facts: ModelFacts): AddCommand[] {
       priority: random.pick(classes),
       tenant: random.pickEarly(TENANTS),
       cacheSalt: random.pickEarly(salts),
+      grammar: null,
     });
   }
   return commands;

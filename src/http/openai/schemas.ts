@@ -3,6 +3,7 @@ import { type Static, Type } from 'typebox';
 import { anything, boolean, dictionary, ignored, integer, oneOf, refused } from './field.ts';
 import { reasoningFields } from './reasoning.ts';
 import {
+  grammarFields,
   modelField,
   requestFields,
   samplingFields,
@@ -29,6 +30,7 @@ export const CompletionBody = Type.Object({
   logprobs: integer('Log-probabilities of each token and of this many best ones.', { minimum: 0 }),
   echo: boolean('Put the prompt in front of the completion.'),
   best_of: integer('Accepted where it equals `n`: there is no ranking.', { minimum: 1 }),
+  ...grammarFields,
   ...requestFields,
   suffix: refused('There is no filling in of the middle; an empty string is accepted.'),
   prompt_embeds: refused('Prompts are text or token ids.'),
@@ -107,6 +109,7 @@ export const ChatBody = Type.Object({
   ...stopFields,
   logprobs: boolean('Log-probabilities of each token.'),
   top_logprobs: integer('And of this many best ones; only with `logprobs`.', { minimum: 0 }),
+  ...grammarFields,
   ...requestFields,
   ...toolUseFields,
   functions: refused('The old form of `tools`; an empty list is accepted.'),

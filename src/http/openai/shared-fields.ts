@@ -2,6 +2,7 @@
 import { Type } from 'typebox';
 import { CLIENT_ID_LENGTH_MAX, STOP_TOKEN_IDS_MAX } from '../limits.ts';
 import {
+  anything,
   boolean,
   dictionary,
   ignored,
@@ -120,20 +121,29 @@ export const requestFields = {
   prompt_cache_key: ignored('No effect: equal prompts share the cache by themselves.'),
 };
 
+/** What the text must be; one of them at most. */
+export const grammarFields = {
+  response_format: dictionary(
+    '`{"type":"text"}`, `{"type":"json_object"}` or `{"type":"json_schema","json_schema":{"schema"}}`; ' +
+      'enforced token by token, with or without `strict`.',
+  ),
+  structured_outputs: dictionary(
+    'One of `json` (a schema), `json_object`, `regex`, `choice` (a list of texts) and `grammar` (EBNF).',
+  ),
+  json_schema: anything('A schema, under its llama.cpp and SGLang name.'),
+  guided_json: anything('A schema, under its older vLLM name.'),
+  regex: string('The whole text matches this pattern, in ECMAScript syntax.'),
+  guided_regex: string('The same, under its older vLLM name.'),
+  choice: list(Type.String(), 'The text is one of these.'),
+  guided_choice: list(Type.String(), 'The same, under its older vLLM name.'),
+  grammar: string('The text follows this grammar, in EBNF (GBNF).'),
+  ebnf: string('The same, under its SGLang name.'),
+  guided_grammar: string('The same, under its older vLLM name.'),
+};
+
 /** Fields whose values would change the answer in ways this build cannot: see unsupported.ts. */
 export const unsupportedFields = {
-  response_format: refused('Structured output is not there yet; `{"type":"text"}` is accepted.'),
-  structured_outputs: refused('Structured output is not there yet.'),
-  guided_json: refused('Structured output is not there yet.'),
-  guided_regex: refused('Structured output is not there yet.'),
-  guided_choice: refused('Structured output is not there yet.'),
-  guided_grammar: refused('Structured output is not there yet.'),
-  json_schema: refused('Structured output is not there yet.'),
-  regex: refused('Structured output is not there yet.'),
-  choice: refused('Structured output is not there yet.'),
-  grammar: refused('Structured output is not there yet.'),
-  ebnf: refused('Structured output is not there yet.'),
-  structural_tag: refused('Structured output is not there yet.'),
+  structural_tag: refused('Grammars within free text are not there; use `response_format`.'),
   bad_words: refused('Banned words are not there; `logit_bias` bans single tokens.'),
   use_beam_search: refused('There is no beam search; false is accepted.'),
   length_penalty: refused('There is no beam search; 1 is accepted.'),

@@ -1,6 +1,14 @@
 /** Bodies of the completion routes as generation requests. */
 import { EtapError } from '../../errors.ts';
-import type { RenderedPrompt, RenderOptions } from '../../text/index.ts';
+import type { GrammarSpec } from '../../grammar/index.ts';
+
+import {
+  type RenderedPrompt,
+  type RenderOptions,
+  type TextModel,
+  THINK_END,
+} from '../../text/index.ts';
+
 import type { GenerationRequest } from '../generation-request.ts';
 import { invalidField } from './invalid.ts';
 import { toShownReasoning } from './reasoning.ts';
@@ -71,7 +79,11 @@ export async function chatToRequest(
   const { tokens, endsInThinking } = await renderPrompt(body, options, context);
   const room = roomAfter(tokens, asked.maxTokens ?? 1, context.facts);
   const prompt = { tokens, echoText: null, hiddenTokenCount: 0 };
-  return toRequest(settings, [{ ...prompt, maxTokens: asked.maxTokens ?? room }], asked, {
+  const prompts = [{ ...prompt, maxTokens: asked.maxTokens ?? room }];
+  const grammar = endsInThinking
+    ? await afterThinking(settings.grammar, context.text)
+    : settings.grammar;
+  return toRequest({ ...settings, grammar }, prompts, asked, {
     startsThinking: endsInThinking,
     reasoning: toShownReasoning(body),
     toolCalls: callsAllowed(options.tools, body),
@@ -122,6 +134,16 @@ async function renderPrompt(
       : rendered.tokens;
   const keep = body.truncate_prompt_tokens ?? tokens.length;
   return { ...rendered, tokens: tokens.slice(-keep) };
+}
+
+/** What is thought is free; the grammar begins with the answer. */
+async function afterThinking(
+  grammar: GrammarSpec | null,
+  { tokenizer }: TextModel,
+): Promise<GrammarSpec | null> {
+  if (grammar === null) return null;
+  const tokens = await tokenizer.encode(THINK_END, { addBos: false, parseSpecial: true });
+  return { ...grammar, startAfter: { tokens: [...tokens], mayEnd: false } };
 }
 
 /** `tokens` with one more in front. */

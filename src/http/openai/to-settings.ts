@@ -8,7 +8,14 @@ import type { GenerationRequest, Prompt } from '../generation-request.ts';
 import { LOGPROB_ENTRIES_MAX, SEQUENCES_PER_REQUEST_MAX } from '../limits.ts';
 import type { MessageRules } from '../message-parts.ts';
 import { checkAtMost, invalidField } from './invalid.ts';
-import { PRIORITY_DEFAULT, requestFields, samplingFields, stopFields } from './shared-fields.ts';
+import {
+  grammarFields,
+  PRIORITY_DEFAULT,
+  requestFields,
+  samplingFields,
+  stopFields,
+} from './shared-fields.ts';
+import { toGrammar } from './to-grammar.ts';
 import { checkTokenIds, type ModelFacts, toSampling } from './to-sampling.ts';
 import { toStopStrings } from './to-stop.ts';
 
@@ -21,7 +28,12 @@ export type RequestContext = {
   readonly caller: Caller;
 };
 
-const SharedBody = Type.Object({ ...samplingFields, ...stopFields, ...requestFields });
+const SharedBody = Type.Object({
+  ...samplingFields,
+  ...stopFields,
+  ...grammarFields,
+  ...requestFields,
+});
 type SharedBody = Static<typeof SharedBody>;
 
 /** What the two routes spell differently. */
@@ -64,6 +76,7 @@ export function toSettings(body: SharedBody, asked: Asked, context: RequestConte
     tenant: caller.tenant,
     account: caller.account,
     cacheSalt: cacheNamespace(context.cacheScope, caller.tenant, body.cache_salt ?? ''),
+    grammar: toGrammar(body),
   };
 }
 

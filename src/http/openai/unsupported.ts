@@ -21,20 +21,6 @@ const noTool: Rule = {
 };
 
 const RULES: Readonly<Record<string, Rule>> = {
-  response_format: {
-    accepts: (value) => (value as { readonly type?: unknown }).type === 'text',
-    accepted: ' or send {"type":"text"}',
-  },
-  structured_outputs: nothing,
-  guided_json: nothing,
-  guided_regex: nothing,
-  guided_choice: nothing,
-  guided_grammar: nothing,
-  json_schema: nothing,
-  regex: nothing,
-  choice: nothing,
-  grammar: nothing,
-  ebnf: nothing,
   structural_tag: nothing,
   bad_words: emptyList,
   use_beam_search: only(false),

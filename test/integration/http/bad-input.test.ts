@@ -325,16 +325,22 @@ const CASES: readonly (readonly [string, Case, Expected])[] = [
 
   // What this build cannot do.
   [
-    'a JSON answer',
-    chat({ response_format: { type: 'json_object' } }),
-    { param: 'response_format', code: 'unsupported_parameter' },
+    'a form of answer that is not known',
+    chat({ response_format: { type: 'xml' } }),
+    { param: 'response_format.type' },
+  ],
+  ['response_format as a number', chat({ response_format: 5 }), { param: 'response_format' }],
+  ['half a regex', completion({ regex: '(' }), { param: 'regex', code: 'invalid_grammar' }],
+  [
+    'a regex that looks ahead',
+    completion({ regex: '(?=a).' }),
+    { param: 'regex', code: 'unsupported_grammar' },
   ],
   [
-    'response_format as a number',
-    chat({ response_format: 5 }),
-    { param: 'response_format', code: 'unsupported_parameter' },
+    'two forms of answer',
+    chat({ response_format: { type: 'json_object' }, regex: 'a' }),
+    { param: 'regex' },
   ],
-  ['a regex', completion({ regex: '.*' }), { param: 'regex', code: 'unsupported_parameter' }],
   [
     'a budget for thinking',
     chat({ reasoning: { max_tokens: 5 } }),

@@ -35,6 +35,7 @@ describe('defaults', () => {
       priority: 3,
       tenant: '',
       cacheSalt: '',
+      grammar: null,
       sampling: {
         temperature: 1,
         topK: 0,

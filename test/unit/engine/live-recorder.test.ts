@@ -38,6 +38,7 @@ function engine() {
       priority: 3,
       tenant: '',
       cacheSalt: '',
+      grammar: null,
     });
   const pictures = (): LivePicture[] =>
     messages.flatMap((message) => (message.kind === 'live' ? [message.picture] : []));

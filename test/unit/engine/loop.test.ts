@@ -63,6 +63,7 @@ function command(id: number, changes: Partial<AddCommand> = {}): AddCommand {
     priority: 3,
     tenant: '',
     cacheSalt: '',
+    grammar: null,
     ...changes,
   };
 }

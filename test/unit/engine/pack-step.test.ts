@@ -20,6 +20,7 @@ const row = (slot: number, changes: Partial<PlanRow> = {}): PlanRow => ({
   sequenceId: slot + 10,
   slot,
   epoch: slot + 100,
+  promptTokenCount: 66,
   contextBefore: 64,
   queryLength: 2,
   sample: false,

@@ -55,6 +55,7 @@ export function mixedRequests(seed: number, vocabSize: number): GenerateCommand[
       priority: index % 4 === 0 ? URGENT_PRIORITY : 3,
       tenant: '',
       cacheSalt: '',
+      grammar: null,
     };
   });
 }

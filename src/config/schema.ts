@@ -151,6 +151,47 @@ const timeouts = Type.Object({
   }),
 });
 
+const websocket = Type.Object({
+  connections: integer('Sockets open at a time; more are refused with status 429.', {
+    default: 4096,
+    minimum: 1,
+    maximum: 1_000_000,
+  }),
+  bufferBytes: bytes('Waiting for one reader that takes nothing, before its socket is cut off.', {
+    default: MIB,
+    minimum: 64 * KIB,
+    maximum: 256 * MIB,
+  }),
+  pingMs: milliseconds(
+    'A peer that is silent this long is pinged; twice as long, and its socket is cut off.',
+    { default: 30_000, minimum: 100, maximum: HOUR_MS },
+  ),
+  ageMs: milliseconds('A socket is closed at this age; clients then connect again.', {
+    default: HOUR_MS,
+    minimum: 1000,
+    maximum: DAY_MS,
+  }),
+});
+
+const responses = Type.Object({
+  store: textOrUnset('File that keeps stored responses over restarts; in memory when unset.'),
+  maxCount: integer('Stored responses of each key; the oldest make room. 0 stores none.', {
+    default: 1000,
+    minimum: 0,
+    maximum: 1_000_000,
+  }),
+  maxBytes: bytes('Stored responses of each key together.', {
+    default: 64 * MIB,
+    minimum: 0,
+    maximum: TIB,
+  }),
+  maxAgeMs: milliseconds('Stored responses are dropped at this age.', {
+    default: 30 * DAY_MS,
+    minimum: 1000,
+    maximum: 3650 * DAY_MS,
+  }),
+});
+
 const drain = Type.Object({
   delayMs: milliseconds('After SIGTERM: keep serving while routers notice that we are not ready.', {
     default: 5000,
@@ -359,6 +400,8 @@ export const CONFIG_SCHEMA = Type.Object({
   server,
   limits,
   timeouts,
+  websocket,
+  responses,
   drain,
   model,
   engine,

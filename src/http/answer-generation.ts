@@ -5,6 +5,7 @@ import { errorBody, errorHeaders } from './error-body.ts';
 import { GenerationCall } from './generation-call.ts';
 import type { GenerationRequest } from './generation-request.ts';
 import {
+  type AnswerBody,
   AnswerCollector,
   answerOptions,
   type RequestContext,
@@ -14,12 +15,6 @@ import {
 import type { ServerContext } from './server-context.ts';
 import type { SseStream } from './sse.ts';
 import { closed, headersOf, STREAM_HEADERS } from './stream-reply.ts';
-
-/** Fields of a body that decide how its answer is sent. */
-type AnswerBody = Parameters<typeof answerOptions>[1] & {
-  readonly request_id?: string | null;
-  readonly rid?: string | null;
-};
 
 export type GenerationJob = {
   readonly format: WireFormat;

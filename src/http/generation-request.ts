@@ -32,6 +32,8 @@ export type GenerationRequest = {
   readonly message: MessageRules | null;
   /** The wire format shows single tokens: log-probabilities or ids. */
   readonly wantsTokens: boolean;
+  /** Only compute the prompt, for the prefix cache: its sequences end without a token. */
+  readonly prefillOnly: boolean;
   readonly priority: number;
   readonly tenant: string;
   /** Pays for the tokens. */

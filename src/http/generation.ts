@@ -85,6 +85,7 @@ export class Generation {
     const count = sequenceCount(this.#request);
     const needsEngine = (index: number) =>
       promptOf(this.#request, index).maxTokens > 0 ||
+      this.#request.prefillOnly ||
       this.#request.sampling.promptLogprobs !== null;
     const indices = Array.from({ length: count }, (_, index) => index);
     try {

@@ -10,6 +10,12 @@ import { HEADERS_MAX } from './limits.ts';
 import { OPENAPI_ROUTES } from './openapi/index.ts';
 import type { ServerContext } from './server-context.ts';
 import { watchExchange } from './watch-exchange.ts';
+import {
+  admitUpgrade,
+  authorizationOf,
+  endWithAnswer,
+  isWebSocketUpgrade,
+} from './websocket/index.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -41,8 +47,10 @@ export function addHooks(app: FastifyInstance, server: ServerContext): void {
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(headers).header('x-request-id', request.id);
     watchExchange(request, reply, server);
+    if (isWebSocketUpgrade(request.raw)) endWithAnswer(request.raw, reply.raw);
     checkHeaderCount(request);
     request.caller = authenticate(request, door, server);
+    if (isWebSocketUpgrade(request.raw)) admitUpgrade(request, server);
   });
   app.addHook('onSend', async (_request, reply) => cutStalledReader(reply, server));
 }
@@ -58,7 +66,7 @@ const securityHeaders = (isTls: boolean) => ({
 /** A refused key is counted, so that somebody who tries keys out is noticed. */
 function authenticate(request: FastifyRequest, door: DoorKeeper, server: ServerContext): Caller {
   try {
-    return door.authenticate(request.routeOptions.url, request.headers.authorization);
+    return door.authenticate(request.routeOptions.url, authorizationOf(request.raw));
   } catch (error) {
     server.deps.metrics.onAuthFailure();
     throw error;

@@ -8,6 +8,7 @@ import {
   TemplateBody,
   TokenizeBody,
 } from './openai/index.ts';
+import { ResponsesBody } from './responses/index.ts';
 
 export type RouteRow = {
   readonly method: 'GET' | 'POST' | 'DELETE';
@@ -15,7 +16,7 @@ export type RouteRow = {
   readonly path: string;
   readonly summary: string;
   /** Section of the API in /openapi.json. */
-  readonly tag: 'Generation' | 'Models' | 'Text' | 'Requests' | 'Operations';
+  readonly tag: 'Generation' | 'Responses' | 'Models' | 'Text' | 'Requests' | 'Operations';
   /** The schema that validates the body. */
   readonly body?: TSchema;
   /** Type of the answer; JSON when absent. */
@@ -24,6 +25,8 @@ export type RouteRow = {
   readonly streams?: boolean;
   /** Asks for no key. */
   readonly open?: boolean;
+  /** The answer is a WebSocket. */
+  readonly upgrades?: boolean;
 };
 
 export const ROUTES: readonly RouteRow[] = [
@@ -42,6 +45,59 @@ export const ROUTES: readonly RouteRow[] = [
     tag: 'Generation',
     body: ChatBody,
     streams: true,
+  },
+  {
+    method: 'GET',
+    path: '/v1/completions',
+    summary: 'A WebSocket that streams completions: docs/websocket.md.',
+    tag: 'Generation',
+    upgrades: true,
+  },
+  {
+    method: 'GET',
+    path: '/v1/chat/completions',
+    summary: 'A WebSocket that streams chats: docs/websocket.md.',
+    tag: 'Generation',
+    upgrades: true,
+  },
+  {
+    method: 'POST',
+    path: '/v1/responses',
+    summary: 'Make a response; JSON or server-sent events: docs/responses.md.',
+    tag: 'Generation',
+    body: ResponsesBody,
+    streams: true,
+  },
+  {
+    method: 'GET',
+    path: '/v1/responses',
+    summary: 'A WebSocket that makes responses: docs/websocket.md.',
+    tag: 'Generation',
+    upgrades: true,
+  },
+  {
+    method: 'GET',
+    path: '/v1/responses/:id',
+    summary: 'A response that is being made, or is stored.',
+    tag: 'Responses',
+  },
+  {
+    method: 'DELETE',
+    path: '/v1/responses/:id',
+    summary: 'Forget a response; one that is being made is cancelled.',
+    tag: 'Responses',
+  },
+  {
+    method: 'POST',
+    path: '/v1/responses/:id/cancel',
+    summary: 'End a response that is being made.',
+    tag: 'Responses',
+  },
+  {
+    method: 'GET',
+    path: '/v1/responses/:id/input_items',
+    summary: 'The conversation in front of a stored response.',
+    tag: 'Responses',
   },
   {
     method: 'GET',

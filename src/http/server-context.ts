@@ -9,8 +9,10 @@ import { OPEN_REQUESTS_PER_QUEUE_SLOT } from './limits.ts';
 import { OpenRequests } from './open-requests.ts';
 import type { RequestContext } from './openai/index.ts';
 import { type PageFile, pageFiles } from './playground.ts';
+import { Responses } from './responses/index.ts';
 import type { ServerDeps } from './server-deps.ts';
 import { SseStreams } from './sse.ts';
+import { SocketConnections } from './websocket/index.ts';
 
 export class ServerContext {
   readonly deps: ServerDeps;
@@ -18,12 +20,14 @@ export class ServerContext {
   readonly keyRing: KeyRing;
   readonly openRequests: OpenRequests;
   readonly streams: SseStreams;
+  readonly sockets: SocketConnections;
+  readonly responses: Responses;
   /** The playground; without files when it is off. */
   readonly page: { readonly folder: string; readonly files: readonly PageFile[] };
   #draining = false;
 
   constructor(deps: ServerDeps) {
-    const { limits, timeouts } = deps.config;
+    const { limits, timeouts, websocket } = deps.config;
     const pageFolder = deps.pageFolder ?? '';
     this.deps = deps;
     this.page = { folder: pageFolder, files: pageFolder === '' ? [] : pageFiles(pageFolder) };
@@ -41,6 +45,21 @@ export class ServerContext {
         waitingLengthMax: limits.streamBufferBytes,
         pingMs: timeouts.pingMs,
         slowReaderMs: timeouts.slowReaderMs,
+      },
+    });
+    this.responses = new Responses(deps.config.responses, {
+      unixSeconds: () => this.clock.unixSeconds(),
+      onStoreError: (err) => deps.logger?.error({ err }, 'a response could not be stored'),
+    });
+    this.sockets = new SocketConnections({
+      clock: this.clock,
+      metrics: deps.metrics,
+      limits: {
+        connectionsMax: websocket.connections,
+        bufferBytes: websocket.bufferBytes,
+        pingMs: websocket.pingMs,
+        slowReaderMs: timeouts.slowReaderMs,
+        ageMs: websocket.ageMs,
       },
     });
   }

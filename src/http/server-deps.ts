@@ -44,6 +44,14 @@ export type SequenceFacts = {
   readonly tenant: string;
 };
 
+export type SocketFigures = {
+  readonly connections: number;
+  /** Lanes that were used on the open connections. */
+  readonly lanes: number;
+  /** Bytes that wait for their readers. */
+  readonly bufferedBytes: number;
+};
+
 /** What the HTTP side tells the metrics, and the one thing it asks of them. */
 export type HttpMetrics = {
   readonly contentType: string;
@@ -60,6 +68,8 @@ export type HttpMetrics = {
   onDrain(): void;
   /** A generation request ended, answered or not. */
   onOutcome(outcome: RequestOutcome): void;
+  /** What the sockets come to. */
+  onSockets(sockets: SocketFigures): void;
   onRequest(completionsPerPrompt: number): void;
   startSequence(facts: SequenceFacts): SequenceTimeline;
 };

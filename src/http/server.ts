@@ -21,6 +21,7 @@ import { addRoutes } from './routes/index.ts';
 import { ServerContext } from './server-context.ts';
 import type { ServerDeps } from './server-deps.ts';
 import { tlsOptions } from './tls.ts';
+import { addSockets } from './websocket/index.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -55,15 +56,20 @@ export function buildServer(deps: ServerDeps): FastifyInstance {
   addBodyParser(app, server);
   addHooksAndCors(app, server);
   addNotFoundHandler(app);
-  addRoutes(app, server);
-  if (deps.config.server.apiDocs) addOpenApi(app, deps.version);
-  addPlayground(app, server.page);
+  addSockets(app, server);
+  // In a plugin of their own, so that they are added once sockets are known.
+  app.register(async (scope) => {
+    addRoutes(scope, server);
+    if (deps.config.server.apiDocs) addOpenApi(scope, deps.version);
+    addPlayground(scope, server.page);
+  });
   app.decorate('drain', drainControl(server));
   app.decorate('replaceAccess', ({ apiKeys, tls }: Access) => {
     server.keyRing.replace(apiKeys);
     // Of node:tls where the server was made with a certificate.
     if (tls != null) (app.server as unknown as TlsServer).setSecureContext(tlsOptions(tls));
   });
+  app.addHook('onClose', () => server.responses.store.close());
   return app;
 }
 
@@ -169,7 +175,10 @@ function addHooksAndCors(app: FastifyInstance, server: ServerContext): void {
 
 const drainControl = (server: ServerContext): DrainControl => ({
   begin: () => server.beginDrain(),
-  refuseRequests: () => server.openRequests.refuseNew(),
+  refuseRequests: () => {
+    server.openRequests.refuseNew();
+    server.sockets.drain();
+  },
   get openRequestCount() {
     return server.openRequests.count;
   },

@@ -6,9 +6,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { parseTraceParent } from '../tracing/index.ts';
 import type { ServerContext } from './server-context.ts';
 import { slowReason } from './slow-reason.ts';
+import { isWebSocketUpgrade } from './websocket/index.ts';
 
 /** Status in metrics and log of an exchange whose client left before its answer was complete. */
 const CLIENT_GONE_STATUS = 499;
+/** Of an exchange that became a socket. */
+const UPGRADED_STATUS = 101;
 
 /** Headers of gateways, which the log repeats so that its lines can be joined with theirs. */
 const LOGGED_HEADERS = {
@@ -27,11 +30,12 @@ export function watchExchange(
   const startMs = server.clock.now();
   reply.raw.once('close', () => {
     const complete = reply.raw.writableEnded;
-    if (!complete) metrics.onClientGone();
+    const upgraded = !complete && isWebSocketUpgrade(request.raw);
+    if (!complete && !upgraded) metrics.onClientGone();
     const exchange = {
       route: request.routeOptions.url ?? 'unknown',
       method: request.method,
-      status: complete ? reply.raw.statusCode : CLIENT_GONE_STATUS,
+      status: statusOf(reply, upgraded),
       seconds: (server.clock.now() - startMs) / 1000,
     };
     metrics.onExchange(exchange);
@@ -44,6 +48,11 @@ export function watchExchange(
     request.log.info(line, 'request');
     warnIfSlow(request, exchange.seconds, server);
   });
+}
+
+function statusOf({ raw }: FastifyReply, upgraded: boolean): number {
+  if (raw.writableEnded) return raw.statusCode;
+  return upgraded ? UPGRADED_STATUS : CLIENT_GONE_STATUS;
 }
 
 type Exchange = {

@@ -107,6 +107,16 @@ export class Metrics {
     this.#instruments.counter('etap_requests_total').inc({ outcome });
   }
 
+  onSockets(figures: {
+    readonly connections: number;
+    readonly lanes: number;
+    readonly bufferedBytes: number;
+  }): void {
+    this.#instruments.gauge('etap_ws_connections').set(figures.connections);
+    this.#instruments.gauge('etap_ws_lanes').set(figures.lanes);
+    this.#instruments.gauge('etap_ws_buffered_bytes').set(figures.bufferedBytes);
+  }
+
   onRequest(completionsPerPrompt: number): void {
     this.#instruments.histogram('etap_request_params_n').observe(completionsPerPrompt);
   }

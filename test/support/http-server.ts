@@ -41,6 +41,10 @@ export class CountingMetrics implements HttpMetrics {
   onStreamCount(openStreams: number) {
     this.openStreams = openStreams;
   }
+  sockets = { connections: 0, lanes: 0, bufferedBytes: 0 };
+  onSockets(figures: { connections: number; lanes: number; bufferedBytes: number }) {
+    this.sockets = figures;
+  }
   onRequest() {}
   startSequence() {
     return {

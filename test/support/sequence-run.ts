@@ -40,6 +40,7 @@ const REQUEST: GenerationRequest = {
   includeStop: false,
   skipSpecial: true,
   message: null,
+  prefillOnly: false,
   wantsTokens: false,
   priority: 3,
   tenant: '',

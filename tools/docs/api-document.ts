@@ -9,21 +9,22 @@ import {
   TemplateBody,
   TokenizeBody,
 } from '../../src/http/openai/index.ts';
+import { ResponsesBody } from '../../src/http/responses/index.ts';
 import { ROUTES } from '../../src/http/route-table.ts';
 
 const NOT_OFFERED = [
-  ['`/v1/responses` and WebSockets', 'later'],
+  ['Realtime (`/v1/realtime`)', 'text is the only modality; docs/websocket.md has the sockets'],
   ['`/v1/embeddings`, `/rerank`', 'the models served here generate text'],
   ['`/v1/files`, `/v1/batches`', 'no files are kept'],
   ['`/infill`, `suffix`', 'no filling in of the middle'],
-  ['`/v1/audio/*`, `/v1/images/*`, Realtime', 'text is the only modality'],
+  ['`/v1/audio/*`, `/v1/images/*`', 'text is the only modality'],
 ] as const;
 
 type FieldSchema = {
   readonly type?: string | readonly string[];
   readonly description?: string;
   readonly expected?: string;
-  readonly enum?: readonly string[];
+  readonly enum?: readonly (string | null)[];
   readonly refused?: boolean;
   readonly ignored?: boolean;
 };
@@ -52,6 +53,7 @@ export function renderApiDocument(): string {
     '',
     ...fieldTable('POST /v1/completions', CompletionBody),
     ...fieldTable('POST /v1/chat/completions', ChatBody),
+    ...fieldTable('POST /v1/responses', ResponsesBody),
     ...fieldTable('Messages of a conversation', Message),
     ...fieldTable('POST /tokenize', TokenizeBody),
     ...fieldTable('POST /detokenize', DetokenizeBody),
@@ -82,7 +84,9 @@ function stateOf({ refused, ignored }: FieldSchema): string {
 }
 
 function allowedValue(schema: FieldSchema): string {
-  if (schema.enum !== undefined) return schema.enum.map((word) => `\`${word}\``).join(', ');
+  if (schema.enum !== undefined) {
+    return schema.enum.flatMap((word) => (word === null ? [] : `\`${word}\``)).join(', ');
+  }
   if (schema.expected !== undefined) return schema.expected.replace(/ or null$/, '');
   return schema.type === undefined
     ? ''
@@ -94,7 +98,7 @@ function allowedValue(schema: FieldSchema): string {
 const INTRODUCTION = [
   '# HTTP API',
   '',
-  'Made from the schemas in `src/http/openai` by `npm run docs`.',
+  'Made from the schemas in `src/http/openai` and `src/http/responses` by `npm run docs`.',
   '',
   'The API is that of OpenAI, with the further fields that vLLM and SGLang have. Point any client of',
   'theirs at `http://HOST:PORT/v1`:',

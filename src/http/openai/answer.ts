@@ -25,7 +25,8 @@ export type AnswerOptions = {
   readonly promptStyle: LogprobStyle | null;
 };
 
-type WireOptions = {
+/** Fields of a body that decide how its answer is sent, and by which names it is found. */
+export type AnswerBody = {
   readonly stream?: boolean | null;
   readonly stream_options?: {
     readonly include_usage?: boolean | null;
@@ -34,6 +35,8 @@ type WireOptions = {
   readonly prompt_logprobs?: number | null;
   readonly return_token_ids?: boolean | null;
   readonly return_tokens_as_token_ids?: boolean | null;
+  readonly request_id?: string | null;
+  readonly rid?: string | null;
 };
 
 export const answerOptions = (
@@ -42,7 +45,7 @@ export const answerOptions = (
     readonly request: GenerationRequest;
     readonly tokenizer: Tokenizer;
   },
-  body: WireOptions,
+  body: AnswerBody,
 ): AnswerOptions => ({
   head: parts.head,
   request: parts.request,
@@ -55,7 +58,7 @@ export const answerOptions = (
     body.prompt_logprobs == null ? null : logprobStyle(body.prompt_logprobs, parts.tokenizer, body),
 });
 
-const logprobStyle = (topCount: number, tokenizer: Tokenizer, body: WireOptions): LogprobStyle => ({
+const logprobStyle = (topCount: number, tokenizer: Tokenizer, body: AnswerBody): LogprobStyle => ({
   topCount,
   tokenizer,
   tokensAsIds: body.return_tokens_as_token_ids === true,

@@ -1,11 +1,25 @@
 /** Door of the OpenAI wire formats. */
-export { type AnswerHead, answerOptions } from './answer.ts';
+export { type AnswerBody, type AnswerHead, answerOptions } from './answer.ts';
 export { chatFormat } from './chat-format.ts';
+export { Choice, type GatheredPart } from './choice.ts';
 export { AnswerCollector } from './collector.ts';
 export { completionFormat } from './completion-format.ts';
-export { checkAtMost, describeAllowed, schemaError } from './invalid.ts';
+export {
+  anything,
+  boolean,
+  dictionary,
+  ignored,
+  integer,
+  list,
+  oneOf,
+  refused,
+  string,
+} from './field.ts';
+export { checkAtMost, describe, describeAllowed, invalidField, schemaError } from './invalid.ts';
+export { type ChatLogprob, chatLogprobs, type LogprobStyle } from './logprobs.ts';
 export { toRenderOptions } from './render-options.ts';
 export { ChatBody, CompletionBody, Message } from './schemas.ts';
+export { modelField, requestFields, samplingFields, stopFields } from './shared-fields.ts';
 export { StreamEncoder } from './stream-encoder.ts';
 export { AbortBody, DetokenizeBody, TemplateBody, TokenizeBody } from './text-schemas.ts';
 export { toMessages } from './to-messages.ts';

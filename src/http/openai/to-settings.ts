@@ -71,6 +71,7 @@ export function toSettings(body: SharedBody, asked: Asked, context: RequestConte
     stopStrings: toStopStrings(body.stop, limits),
     includeStop: body.include_stop_str_in_output ?? false,
     skipSpecial: body.skip_special_tokens ?? true,
+    prefillOnly: false,
     wantsTokens: topLogprobs !== null || body.return_token_ids === true,
     priority: priorityOf(body.priority ?? null, caller),
     tenant: caller.tenant,

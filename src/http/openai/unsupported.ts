@@ -39,6 +39,9 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   audio: nothing,
   web_search_options: nothing,
+  background: only(false),
+  conversation: nothing,
+  prompt: nothing,
 };
 
 /** Names of the fields that a schema marks as refused. */

@@ -16,7 +16,7 @@ export type OpenApiDocument = {
 export function openApiDocument(version: string): OpenApiDocument {
   const paths: Record<string, Record<string, JsonObject>> = {};
   for (const route of ROUTES) {
-    const path = route.path.replace('*', '{name}');
+    const path = route.path.replace('*', '{name}').replaceAll(/:(\w+)/g, '{$1}');
     paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(route) };
   }
   return {
@@ -36,7 +36,8 @@ export function openApiDocument(version: string): OpenApiDocument {
   };
 }
 
-function operation({ method, path, summary, tag, body, answer, streams, open }: RouteRow) {
+function operation(route: RouteRow) {
+  const { method, path, summary, tag, body, answer, streams, open, upgrades } = route;
   const json = { 'application/json': { schema: { type: 'object' } } };
   const events = { 'text/event-stream': { schema: { type: 'string' } } };
   const content =
@@ -48,11 +49,16 @@ function operation({ method, path, summary, tag, body, answer, streams, open }: 
     summary,
     tags: [tag],
     ...(open === true && { security: [] }),
-    ...(path.includes('*') && { parameters: [NAME_PARAMETER] }),
+    ...parameters(path),
     ...(body !== undefined && {
       requestBody: { required: true, content: { 'application/json': { schema: plain(body) } } },
     }),
-    responses: { '200': { description: 'The answer.', content }, default: ERROR_RESPONSE },
+    responses: {
+      ...(upgrades === true
+        ? { '101': { description: 'The connection is a WebSocket now.' } }
+        : { '200': { description: 'The answer.', content } }),
+      default: ERROR_RESPONSE,
+    },
   } satisfies JsonObject;
 }
 
@@ -80,7 +86,13 @@ function plain(value: unknown): Json {
   );
 }
 
-const NAME_PARAMETER = { name: 'name', in: 'path', required: true, schema: { type: 'string' } };
+/** Those that a path has in it. */
+function parameters(path: string): JsonObject {
+  const names = [...path.matchAll(/:(\w+)|\*/g)].map(([, name = 'name']) => name);
+  if (names.length === 0) return {};
+  const schema = { type: 'string' };
+  return { parameters: names.map((name) => ({ name, in: 'path', required: true, schema })) };
+}
 
 const ERROR_SCHEMA = {
   type: 'object',

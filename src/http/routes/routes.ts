@@ -8,12 +8,14 @@ import { addHealthRoutes } from './health.ts';
 import { addLiveRoute } from './live.ts';
 import { addMetricsRoutes } from './metrics.ts';
 import { addModelRoutes } from './models.ts';
+import { addResponsesRoutes } from './responses.ts';
 import { addTextRoutes } from './text.ts';
 import { addVersionRoute } from './version.ts';
 
 export function addRoutes(app: FastifyInstance, server: ServerContext): void {
   addCompletionsRoute(app, server);
   addChatCompletionsRoute(app, server);
+  addResponsesRoutes(app, server);
   addModelRoutes(app, server);
   addTextRoutes(app, server);
   addAbortRoute(app, server);

@@ -5,6 +5,9 @@ import { openApiDocument } from '../../../src/http/openapi/index.ts';
 import { ROUTES } from '../../../src/http/route-table.ts';
 import { testServer } from '../../support/http-server.ts';
 
+/** A route's path as OpenAPI writes it. */
+const pathOf = (path: string): string => path.replace('*', '{name}').replaceAll(/:(\w+)/g, '{$1}');
+
 describe('/openapi.json', () => {
   it('is a valid OpenAPI 3.1 document', async () => {
     const { app } = testServer({ deps: { apiKeys: ['key'] } });
@@ -18,7 +21,7 @@ describe('/openapi.json', () => {
   it('describes every route, each with the body that validates it', () => {
     const { paths } = openApiDocument('1');
     for (const { method, path, body } of ROUTES) {
-      const operation = paths[path.replace('*', '{name}')]?.[method.toLowerCase()];
+      const operation = paths[pathOf(path)]?.[method.toLowerCase()];
       expect(operation, path).toBeDefined();
       const fields = JSON.stringify(operation?.requestBody ?? {});
       for (const name of Object.keys((body as { properties?: object })?.properties ?? {})) {

@@ -62,14 +62,15 @@ class ExpandedAttention {
   }
 
   HeadMemory carve(Carver& carver, std::int64_t panels) const {
-    return {TileScratch(carver),
+    const std::int64_t blocks = kernels_.tile_blocks;
+    return {TileScratch(carver, softmax_keys(kernels_)),
             carver.take<std::byte>(static_cast<std::int64_t>(latent_bytes_)),
-            carver.take<std::byte>(
-                static_cast<std::int64_t>(panel_scratch_bytes(kBlockKeys, shape_.latent))),
-            carver.take<std::uint16_t>(kTileBlocks * kBlockKeys * widths_.key_width),
+            carver.take<std::byte>(static_cast<std::int64_t>(
+                panel_scratch_bytes(kernels_, kBlockKeys, shape_.latent))),
+            carver.take<std::uint16_t>(blocks * kBlockKeys * widths_.key_width),
             carver.take<std::uint16_t>(kBlockKeys * widths_.value_width),
-            carver.take<std::byte>(kTileBlocks * widths_.key_block_bytes),
-            carver.take<std::byte>(kTileBlocks * widths_.value_block_bytes),
+            carver.take<std::byte>(blocks * widths_.key_block_bytes),
+            carver.take<std::byte>(blocks * widths_.value_block_bytes),
             carver.take<std::byte>(panels * query_bytes_),
             carver.take<std::byte>(panels * state_bytes_)};
   }
@@ -96,7 +97,7 @@ class ExpandedAttention {
     for (std::int64_t panel = 0; panel < panels; ++panel) pack(segment, head, panel, memory);
     const float scale_log2 = shape_.softmax_scale * std::numbers::log2e_v<float>;
     const std::int64_t keys = segment.position + segment.count;
-    for (std::int64_t key = 0; key < keys; key += kSoftmaxKeys) {
+    for (std::int64_t key = 0; key < keys; key += softmax_keys(kernels_)) {
       const KeyTile tile = expand_tile(segment, head, key, keys, memory);
       for (std::int64_t panel = 0; panel < panels; ++panel) {
         attend_tile(kernels_, widths_, scale_log2, panel_of(segment, panel, memory.queries), tile,
@@ -122,8 +123,8 @@ class ExpandedAttention {
 
   KeyTile expand_tile(const AttentionSegment& segment, std::int64_t head, std::int64_t key,
                       std::int64_t keys, const HeadMemory& memory) const {
-    KeyTile tile{key, 0, {}, {}, memory.values};
-    const std::int64_t end = std::min(keys, key + kSoftmaxKeys);
+    KeyTile tile{key, 0, {}, {}, {memory.values, widths_.value_width, nullptr, 0}};
+    const std::int64_t end = std::min(keys, key + softmax_keys(kernels_));
     for (std::int64_t first = key; first < end; first += kBlockKeys) {
       const std::int64_t block = tile.blocks++;
       const std::uint16_t* latents =
@@ -131,9 +132,9 @@ class ExpandedAttention {
       const std::int64_t valid = std::min(kBlockKeys, end - first);
       std::uint16_t* key_rows = memory.key_rows + block * kBlockKeys * widths_.key_width;
       expand_block(head, latents, valid, key_rows, memory);
-      tile.keys[block] = kernels_.prepare_keys(key_rows, widths_.key_width, widths_.key_width,
-                                               memory.keys + block * widths_.key_block_bytes,
-                                               &tile.key_stride[block]);
+      tile.keys[block] = kernels_.prepare_keys(
+          key_rows, widths_.key_width, valid, widths_.key_width,
+          memory.keys + block * widths_.key_block_bytes, &tile.key_stride[block]);
       kernels_.pack_values(memory.value_rows, widths_.value_width, valid, widths_.value_width,
                            memory.values + block * widths_.value_block_bytes);
     }

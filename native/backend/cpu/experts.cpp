@@ -88,7 +88,8 @@ class ExpertRun {
     inner.data = context_.scratch.shared(Scratch::kInner,
                                          static_cast<std::size_t>(inner.rows * inner.stride) * 2);
     const std::int64_t panels = first.panel_count();
-    const std::size_t bytes = panel_scratch_bytes(routing_.pair_count(), first.columns());
+    const std::size_t bytes =
+        panel_scratch_bytes(context_.kernels, routing_.pair_count(), first.columns());
     const auto items = static_cast<std::int64_t>(active.size()) * panels;
     context_.pool.parallel_for(items, [&](std::int64_t item, int thread) {
       const auto index = static_cast<std::size_t>(item / panels);
@@ -126,7 +127,8 @@ class ExpertRun {
                       {}});
     }
     prepare_all(context_, Scratch::kInnerRows, first.columns(), rows);
-    const std::size_t bytes = panel_scratch_bytes(routing_.pair_count(), first.columns());
+    const std::size_t bytes =
+        panel_scratch_bytes(context_.kernels, routing_.pair_count(), first.columns());
     context_.pool.parallel_for(first.panel_count(), [&](std::int64_t panel, int thread) {
       auto* columns = static_cast<float*>(out.data) + panel * first.panel_width();
       const std::int64_t width = first.panel_width(panel);

@@ -93,6 +93,15 @@ struct SoftmaxTile {
   void* probabilities;          // keys * columns values, in the form that add_values takes
 };
 
+// Packed values of one tile, or rows of fp32 words.
+struct ValueTile {
+  const void* data;
+  std::int64_t stride;  // words from one key to the next, where the values are rows
+  // What to fetch into the second-level cache meanwhile. Null: nothing.
+  const std::byte* next;
+  std::int64_t next_bytes;
+};
+
 struct Kernels {
   const char* name;
 
@@ -108,6 +117,7 @@ struct Kernels {
   // Prepares rows [16 group, ...) of `rows`.
   void (*prepare_group)(RowForm form, const RowSource& source, std::int64_t rows,
                         std::int64_t columns, std::int64_t group, void* scratch);
+  std::int64_t product_rows;  // rows that panel_product likes to be given at a time
   // sums [rows, 64] fp32 = rows of x times the panel. `scratch` holds kProductScratch bytes.
   void (*panel_product)(const PreparedRows& x, std::int64_t first_row, std::int64_t rows,
                         const PanelView& panel, float* sums, void* scratch);
@@ -117,13 +127,19 @@ struct Kernels {
   // --- transposed attention
   // Widths are padded with zeros: of keys and queries to a multiple of 32, of values to one of 16.
   std::int64_t values_per_word;  // 2 (pairs) or 1 (wide)
+  std::int64_t tile_blocks;      // blocks of 64 keys in one softmax tile: 1, 2 or 4
+  // Keys of one split, whose result is computed by one thread: so many that merging costs little. A
+  // multiple of 256.
+  std::int64_t split_keys;
+  // Prepared keys serve as values too, where the values are their first columns.
+  bool keys_are_values;
   // [padded width / values per word][columns] words from `count` queries of `width` values.
   void (*pack_queries)(const std::uint16_t* const* queries, std::int64_t count,
                        std::int64_t columns, std::int64_t width, void* out);
   // 64 keys as score_keys takes them: where they lie, or copied to `scratch` [64, padded width]
-  // words of four bytes.
-  const void* (*prepare_keys)(const std::uint16_t* keys, std::int64_t stride, std::int64_t width,
-                              void* scratch, std::int64_t* stride_bytes);
+  // words of four bytes; copies of those from `valid` on are zero.
+  const void* (*prepare_keys)(const std::uint16_t* keys, std::int64_t stride, std::int64_t valid,
+                              std::int64_t width, void* scratch, std::int64_t* stride_bytes);
   // scores [64, columns] = keys times queries.
   void (*score_keys)(const void* keys, std::int64_t stride_bytes, const void* queries,
                      std::int64_t columns, std::int64_t width, float* scores);
@@ -133,7 +149,7 @@ struct Kernels {
                       std::int64_t width, void* out);
   void (*softmax_tile)(const SoftmaxTile& tile);
   // output += probabilities times values.
-  void (*add_values)(const void* probabilities, const void* values, std::int64_t keys,
+  void (*add_values)(const void* probabilities, const ValueTile& values, std::int64_t keys,
                      std::int64_t columns, std::int64_t width, float* output);
   // total = total and `split` together, in this order.
   void (*merge_splits)(const AttentionState& total, const AttentionState& split,

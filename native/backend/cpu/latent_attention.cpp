@@ -9,8 +9,6 @@
 namespace etap::cpu {
 namespace {
 
-static_assert(kSplitKeys % kSoftmaxKeys == 0, "a softmax tile must not cross a split");
-
 // Partial results held at a time; more work is done in waves.
 constexpr std::int64_t kPartialsMax = 1024;
 
@@ -41,6 +39,7 @@ class LatentAttention {
   }
 
   void run(std::span<const AttentionSegment> segments) {
+    const std::int64_t split_keys = context_.kernels.split_keys;
     std::vector<ColumnBlock> wave;
     std::int64_t partials = 0;
     for (const AttentionSegment& segment : segments) {
@@ -48,7 +47,7 @@ class LatentAttention {
       for (std::int64_t first = 0; first < columns; first += kQueryPanel) {
         ColumnBlock block{&segment, first, std::min(kQueryPanel, columns - first), 0, 0};
         const std::int64_t keys = columns_of(block, nullptr).last_position() + 1;
-        block.splits = (keys + kSplitKeys - 1) / kSplitKeys;
+        block.splits = (keys + split_keys - 1) / split_keys;
         if (partials > 0 && partials + block.splits > kPartialsMax) {
           run_wave(wave, partials);
           wave.clear();
@@ -120,8 +119,9 @@ class LatentAttention {
     carve_tile(count);
     Carver carver(context_.scratch.of_thread(thread, count.bytes()));
     const TileMemory memory = carve_tile(carver);
-    const std::int64_t end = std::min((split + 1) * kSplitKeys, columns.last_position() + 1);
-    for (std::int64_t key = split * kSplitKeys; key < end; key += kSoftmaxKeys) {
+    const std::int64_t split_keys = context_.kernels.split_keys;
+    const std::int64_t end = std::min((split + 1) * split_keys, columns.last_position() + 1);
+    for (std::int64_t key = split * split_keys; key < end; key += softmax_keys(context_.kernels)) {
       const KeyTile tile = load_tile(*block.segment, key, end, memory);
       attend_tile(context_.kernels, widths_, scale_log2, columns, tile, memory.scratch, state);
     }
@@ -133,25 +133,35 @@ class LatentAttention {
     std::byte* values;
   };
   TileMemory carve_tile(Carver& carver) const {
-    return {TileScratch(carver), carver.take<std::byte>(kTileBlocks * widths_.key_block_bytes),
-            carver.take<std::byte>(kTileBlocks * widths_.value_block_bytes)};
+    const Kernels& kernels = context_.kernels;
+    return {TileScratch(carver, softmax_keys(kernels)),
+            carver.take<std::byte>(kernels.tile_blocks * widths_.key_block_bytes),
+            carver.take<std::byte>(kernels.tile_blocks * widths_.value_block_bytes)};
   }
 
   // Keys [key, end) of the sequence, at most one tile. Slots past the end are never read as values,
   // and as keys they are hidden: whatever an unused slot holds, also NaN, has no effect.
   KeyTile load_tile(const AttentionSegment& segment, std::int64_t key, std::int64_t end,
                     const TileMemory& memory) const {
-    KeyTile tile{key, 0, {}, {}, memory.values};
-    const std::int64_t last = std::min(end, key + kSoftmaxKeys);
+    const Kernels& kernels = context_.kernels;
+    KeyTile tile{key, 0, {}, {}, {memory.values, 0, nullptr, 0}};
+    const std::int64_t last = std::min(end, key + softmax_keys(kernels));
     for (std::int64_t first = key; first < last; first += kBlockKeys) {
       const std::uint16_t* rows = cache_.block(layer_, segment.block_table[first / kBlockTokens]);
+      const std::int64_t valid = std::min(kBlockKeys, end - first);
       const std::int64_t block = tile.blocks++;
-      tile.keys[block] = context_.kernels.prepare_keys(
-          rows, cache_.stride(), widths_.key_width, memory.keys + block * widths_.key_block_bytes,
-          &tile.key_stride[block]);
-      context_.kernels.pack_values(rows, cache_.stride(), std::min(kBlockKeys, end - first),
-                                   widths_.value_width,
-                                   memory.values + block * widths_.value_block_bytes);
+      tile.keys[block] = kernels.prepare_keys(rows, cache_.stride(), valid, widths_.key_width,
+                                              memory.keys + block * widths_.key_block_bytes,
+                                              &tile.key_stride[block]);
+      if (kernels.keys_are_values) continue;
+      kernels.pack_values(rows, cache_.stride(), valid, widths_.value_width,
+                          memory.values + block * widths_.value_block_bytes);
+    }
+    if (kernels.keys_are_values) tile.values = {memory.keys, widths_.key_width, nullptr, 0};
+    if (last < end) {
+      const auto* next = cache_.block(layer_, segment.block_table[last / kBlockTokens]);
+      tile.values.next = reinterpret_cast<const std::byte*>(next);
+      tile.values.next_bytes = kBlockKeys * cache_.stride() * 2;
     }
     return tile;
   }

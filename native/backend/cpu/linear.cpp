@@ -8,9 +8,8 @@
 namespace etap::cpu {
 namespace {
 
-// Rows multiplied at a time: few enough that their sums stay in the first-level cache. Wide
-// matrices are walked in blocks of columns, and then the sums of many rows wait for the next block.
-constexpr std::int64_t kChunkRows = 64;
+// Wide matrices are walked in blocks of columns, and then the sums of many rows wait for the next
+// block.
 constexpr std::int64_t kWideChunkRows = 512;
 constexpr std::int64_t kWideColumns = 4096;
 // Rows are cut into parts that stay in the second-level cache while the panels pass, and into more
@@ -18,8 +17,9 @@ constexpr std::int64_t kWideColumns = 4096;
 constexpr std::int64_t kItemsPerThread = 4;
 constexpr std::int64_t kPartRowsMin = 128;
 
-std::int64_t chunk_rows(std::int64_t rows, std::int64_t columns) {
-  return std::min(rows, columns > kWideColumns ? kWideChunkRows : kChunkRows);
+// Rows multiplied at a time.
+std::int64_t chunk_rows(const Kernels& kernels, std::int64_t rows, std::int64_t columns) {
+  return std::min(rows, columns > kWideColumns ? kWideChunkRows : kernels.product_rows);
 }
 
 std::int64_t group_count(std::int64_t rows) {
@@ -78,7 +78,8 @@ void linear_block(const Context& context, const TensorView& x, const PackedMatri
   const std::int64_t panels = matrix.panel_count();
   const std::int64_t part_rows = rows_of_part(context, x.rows, matrix);
   const std::int64_t parts = (x.rows + part_rows - 1) / part_rows;
-  const std::size_t bytes = panel_scratch_bytes(std::min(part_rows, x.rows), matrix.columns());
+  const std::size_t bytes =
+      panel_scratch_bytes(context.kernels, std::min(part_rows, x.rows), matrix.columns());
   context.pool.parallel_for(panels * parts, [&](std::int64_t item, int thread) {
     const std::int64_t first = item / panels * part_rows;
     const std::int64_t rows = std::min(part_rows, x.rows - first);
@@ -98,15 +99,15 @@ RowSource row_source(const TensorView& x, const std::int32_t* rows) {
   return {x.data, x.dtype, x.stride, rows};
 }
 
-std::size_t panel_scratch_bytes(std::int64_t rows, std::int64_t columns) {
+std::size_t panel_scratch_bytes(const Kernels& kernels, std::int64_t rows, std::int64_t columns) {
   Carver carver(nullptr);
-  carver.take<float>(chunk_rows(rows, columns) * kPanel);
+  carver.take<float>(chunk_rows(kernels, rows, columns) * kPanel);
   carver.take<std::byte>(static_cast<std::int64_t>(kProductScratch));
   return carver.bytes();
 }
 
 void run_panel(const Kernels& kernels, const PanelJob& job, std::byte* scratch) {
-  const std::int64_t chunk = chunk_rows(job.rows, job.panel.columns);
+  const std::int64_t chunk = chunk_rows(kernels, job.rows, job.panel.columns);
   Carver carver(scratch);
   auto* sums = carver.take<float>(chunk * kPanel);
   auto* product_scratch = carver.take<std::byte>(static_cast<std::int64_t>(kProductScratch));
@@ -139,7 +140,7 @@ void head_linear(const Context& context, const HeadProduct& product,
       kernels.prepared_bytes(form, row_source(product.x, product.x_rows), product.rows, columns);
   Carver count(nullptr);
   count.take<std::byte>(static_cast<std::int64_t>(row_bytes));
-  const std::size_t bytes = count.bytes() + panel_scratch_bytes(product.rows, columns);
+  const std::size_t bytes = count.bytes() + panel_scratch_bytes(kernels, product.rows, columns);
   const auto items = static_cast<std::int64_t>(matrices.size()) * panels;
   context.pool.parallel_for(items, [&](std::int64_t item, int thread) {
     const std::int64_t head = item / panels;

@@ -38,7 +38,7 @@ struct PanelJob {
   PanelView panel;
   PanelOutput out;
 };
-std::size_t panel_scratch_bytes(std::int64_t rows, std::int64_t columns);
+std::size_t panel_scratch_bytes(const Kernels& kernels, std::int64_t rows, std::int64_t columns);
 void run_panel(const Kernels& kernels, const PanelJob& job, std::byte* scratch);
 
 // Where a row lies, and how prepared_bytes / prepare_group see it.

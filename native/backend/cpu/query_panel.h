@@ -15,9 +15,12 @@ constexpr std::int64_t round_up(std::int64_t value, std::int64_t unit) {
 }
 
 inline constexpr std::int64_t kBlockKeys = 64;
+inline constexpr std::int64_t kTileBlocksMax = 4;
+
 // Keys of one softmax tile. Tiles begin at multiples of this, counted from position 0.
-inline constexpr std::int64_t kTileBlocks = 4;
-inline constexpr std::int64_t kSoftmaxKeys = kTileBlocks * kBlockKeys;
+inline std::int64_t softmax_keys(const Kernels& kernels) {
+  return kernels.tile_blocks * kBlockKeys;
+}
 
 // Widths of keys and values, padded as the kernels want them.
 struct AttentionWidths {
@@ -41,16 +44,16 @@ struct AttentionWidths {
 struct KeyTile {
   std::int64_t first_key;  // position
   std::int64_t blocks;
-  const void* keys[kTileBlocks];
-  std::int64_t key_stride[kTileBlocks];  // bytes
-  const std::byte* values;               // blocks one after another
+  const void* keys[kTileBlocksMax];
+  std::int64_t key_stride[kTileBlocksMax];  // bytes
+  ValueTile values;                         // blocks one after another
 };
 
 // Scratch of one thread for query panels.
 struct TileScratch {
-  explicit TileScratch(Carver& carver)
-      : scores(carver.take<float>(kSoftmaxKeys * kQueryPanel)),
-        probabilities(carver.take<std::byte>(kSoftmaxKeys * kQueryPanel * 4)),
+  TileScratch(Carver& carver, std::int64_t keys)
+      : scores(carver.take<float>(keys * kQueryPanel)),
+        probabilities(carver.take<std::byte>(keys * kQueryPanel * 4)),
         visible(carver.take<std::int32_t>(kQueryPanel)) {}
   float* scores;
   std::byte* probabilities;

@@ -3,8 +3,11 @@
 #include <time.h>
 
 #include <algorithm>
+#include <barrier>
+#include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <thread>
 #include <vector>
 
 #include "backend/create.h"
@@ -23,15 +26,37 @@ bool has_isa(const char* name) {
   return std::find(isas.begin(), isas.end(), name) != isas.end();
 }
 
+double wall_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// Seconds from when all threads are ready until all have finished run(thread).
+template <typename Run>
+double timed(int threads, const Run& run) {
+  if (threads == 1) {
+    const double begin = thread_seconds();
+    run(0);
+    return thread_seconds() - begin;
+  }
+  std::barrier<> ready(threads + 1);
+  std::vector<std::thread> workers;
+  for (int thread = 0; thread < threads; ++thread) {
+    workers.emplace_back([&, thread] {
+      ready.arrive_and_wait();
+      run(thread);
+    });
+  }
+  const double begin = wall_seconds();
+  ready.arrive_and_wait();
+  for (std::thread& worker : workers) worker.join();
+  return wall_seconds() - begin;
+}
+
 // Best of several runs, in units of `work` per nanosecond.
 template <typename Run>
-double best_rate(double work, const Run& run) {
+double best_rate(int threads, double work, const Run& run) {
   double best = 0.0;
-  for (int i = 0; i < kRepeats; ++i) {
-    const double begin = thread_seconds();
-    run();
-    best = std::max(best, work / (thread_seconds() - begin) * 1e-9);
-  }
+  for (int i = 0; i < kRepeats; ++i) best = std::max(best, work / timed(threads, run) * 1e-9);
   return best;
 }
 
@@ -105,47 +130,53 @@ __attribute__((target("amx-tile,amx-bf16"))) void run_tiles() {
 
 }  // namespace
 
-double fma_peak() {
+double fma_peak(int threads) {
   if (!has_isa("avx512")) return 0.0;
-  volatile float sink = 0.0F;
-  return best_rate(32.0 * kSums * kRounds, [&] { sink = run_fma(); });
+  return best_rate(threads, 32.0 * kSums * kRounds * threads, [](int) {
+    volatile float sink = run_fma();
+    (void)sink;
+  });
 }
 
-double pair_peak() {
+double pair_peak(int threads) {
   if (!has_isa("avx512_bf16")) return 0.0;
-  volatile float sink = 0.0F;
-  return best_rate(64.0 * kSums * kRounds, [&] { sink = run_pairs(); });
+  return best_rate(threads, 64.0 * kSums * kRounds * threads, [](int) {
+    volatile float sink = run_pairs();
+    (void)sink;
+  });
 }
 
-double tile_peak() {
+double tile_peak(int threads) {
   if (!has_isa("amx")) return 0.0;
-  return best_rate(2.0 * 16 * 16 * 32 * kRounds, run_tiles);
+  return best_rate(threads, 2.0 * 16 * 16 * 32 * kRounds * threads, [](int) { run_tiles(); });
 }
 
 #else
 
-double fma_peak() {
+double fma_peak(int) {
   return 0.0;
 }
-double pair_peak() {
+double pair_peak(int) {
   return 0.0;
 }
-double tile_peak() {
+double tile_peak(int) {
   return 0.0;
 }
 
 #endif
 
-double read_bandwidth() {
+double read_bandwidth(int threads) {
   constexpr std::size_t kWords = std::size_t{1} << 25;
   static const std::vector<std::uint64_t> kData(kWords, 1);
-  volatile std::uint64_t sink = 0;
-  return best_rate(8.0 * kWords, [&] {
+  const std::size_t share = kWords / static_cast<std::size_t>(threads) / 8 * 8;
+  return best_rate(threads, 8.0 * static_cast<double>(share) * threads, [&](int thread) {
+    const std::uint64_t* data = kData.data() + share * static_cast<std::size_t>(thread);
     std::uint64_t sums[8] = {};
-    for (std::size_t i = 0; i < kWords; i += 8) {
-      __builtin_prefetch(kData.data() + i + 1024, 0, 2);
-      for (std::size_t j = 0; j < 8; ++j) sums[j] += kData[i + j];
+    for (std::size_t i = 0; i < share; i += 8) {
+      __builtin_prefetch(data + i + 1024, 0, 2);
+      for (std::size_t j = 0; j < 8; ++j) sums[j] += data[i + j];
     }
+    volatile std::uint64_t sink = 0;
     for (const std::uint64_t sum : sums) sink = sink + sum;
   });
 }

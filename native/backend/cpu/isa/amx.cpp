@@ -441,14 +441,14 @@ class TileProbabilities {
   std::int64_t column_;
 };
 
-void add_value_tiles(const void* probabilities, const void* values, std::int64_t keys,
+void add_value_tiles(const void* probabilities, const ValueTile& values, std::int64_t keys,
                      std::int64_t columns, std::int64_t width, float* output) {
   const PreparedRows rows{static_cast<const std::byte*>(probabilities), keys * 2, kTileRowBytes,
                           kRowGroup * keys * 2};
   constexpr std::int64_t kTileBytes = 16 * kTileRowBytes;
   constexpr std::int64_t kVectorBytes = kTileKeys / kStep * kTileBytes;
   const std::int64_t block_bytes = width / kValueGroup * kVectorBytes;
-  const TileOperand operand{static_cast<const std::byte*>(values), kTileRowBytes, kVectorBytes,
+  const TileOperand operand{static_cast<const std::byte*>(values.data), kTileRowBytes, kVectorBytes,
                             kTileBytes, block_bytes - kTileBytes};
   TileSession session;
   multiply_tiles(session, {rows, columns, operand, width, keys / kStep, output, width, true});
@@ -464,7 +464,11 @@ const Kernels& amx_kernels() {
     table.prepared_rows = tile_rows;
     table.prepare_group = prepare_tile_group;
     table.panel_product = multiply_tile_panel;
+    table.product_rows = kPairProductRows;
     table.values_per_word = 2;
+    table.tile_blocks = kPairTileBlocks;
+    table.split_keys = kPairSplitKeys;
+    table.keys_are_values = false;
     table.pack_queries = pack_query_pairs;
     table.prepare_keys = keys_in_place;
     table.score_keys = score_key_tiles;

@@ -1,5 +1,6 @@
-// Transposed attention (ETAP, arXiv 2506.01969) on words: queries lie on the lanes, keys and values
-// are broadcast. S^T = K Q^T, softmax down each lane, O^T += V^T P^T.
+// Transposed attention (ETAP, arXiv 2506.01969): queries lie on the lanes, keys and values are
+// broadcast. S^T = K Q^T, softmax down each lane, O^T += V^T P^T. Here is what all instruction sets
+// share: the softmax, and putting parts together.
 // Included by ISA files only; everything is internal to them.
 #pragma once
 
@@ -8,89 +9,12 @@
 #include <cstring>
 
 #include "backend/cpu/isa/panels.h"
-#include "backend/cpu/isa/product.h"
 #include "backend/cpu/kernels.h"
 
 namespace etap::cpu {
 namespace {
 
 constexpr std::int64_t kTileKeys = 64;  // keys scored, and rows of values packed, at a time
-
-// [padded width][columns] fp32 words.
-inline void pack_query_words(const std::uint16_t* const* queries, std::int64_t count,
-                             std::int64_t columns, std::int64_t width, void* out) {
-  auto* words = static_cast<std::uint32_t*>(out);
-  const std::int64_t padded = round_up(width, kColumnAlign);
-  std::memset(out, 0, static_cast<std::size_t>(padded * columns) * 4);
-  for (std::int64_t column = 0; column < count; ++column) {
-    const std::uint16_t* query = queries[column];
-    for (std::int64_t row = 0; row < width; ++row) {
-      words[row * columns + column] = static_cast<std::uint32_t>(query[row]) << 16;
-    }
-  }
-}
-
-// Keys widened to fp32 words.
-template <typename V>
-const void* widen_keys(const std::uint16_t* keys, std::int64_t stride, std::int64_t width,
-                       void* scratch, std::int64_t* stride_bytes) {
-  auto* words = static_cast<float*>(scratch);
-  for (std::int64_t key = 0; key < kTileKeys; ++key) {
-    for (std::int64_t i = 0; i < width; i += 16) {
-      V::store(words + key * width + i, V::load_bf16(keys + key * stride + i));
-    }
-  }
-  *stride_bytes = width * 4;
-  return scratch;
-}
-
-inline const void* keys_in_place(const std::uint16_t* keys, std::int64_t stride, std::int64_t,
-                                 void*, std::int64_t* stride_bytes) {
-  *stride_bytes = stride * 2;
-  return keys;
-}
-
-template <typename V, typename Step, bool kPairs>
-void score_key_words(const void* keys, std::int64_t stride_bytes, const void* queries,
-                     std::int64_t columns, std::int64_t width, float* scores) {
-  multiply<V, Step>({static_cast<const std::uint32_t*>(keys), stride_bytes / 4, 1,
-                     static_cast<const std::byte*>(queries), columns * 4,
-                     kPairs ? width / 2 : width, scores, columns, Finish::kStore, nullptr},
-                    kTileKeys, columns);
-}
-
-// Values are packed in groups of sixteen columns, so that a block of output rows reads one stream:
-// [width / 16][64 / values per word][16] words.
-constexpr std::int64_t kValueGroup = 16;
-
-template <typename V>
-void widen_values(const std::uint16_t* values, std::int64_t stride, std::int64_t valid,
-                  std::int64_t width, void* out) {
-  auto* words = static_cast<float*>(out);
-  for (std::int64_t key = 0; key < kTileKeys; ++key) {
-    for (std::int64_t i = 0; i < width; i += kValueGroup) {
-      V::store(words + i * kTileKeys + key * kValueGroup,
-               key < valid ? V::load_bf16(values + key * stride + i) : V::zero());
-    }
-  }
-}
-
-template <typename V, typename Step, bool kPairs>
-void add_value_words(const void* probabilities, const void* values, std::int64_t keys,
-                     std::int64_t columns, std::int64_t width, float* output) {
-  constexpr std::int64_t kSteps = kPairs ? kTileKeys / 2 : kTileKeys;
-  const auto* words = static_cast<const std::uint32_t*>(values);
-  const auto* vectors = static_cast<const std::byte*>(probabilities);
-  for (std::int64_t key = 0; key < keys; key += kTileKeys) {
-    for (std::int64_t i = 0; i < width; i += kValueGroup) {
-      multiply<V, Step>({words, 1, kValueGroup, vectors, columns * 4, kSteps, output + i * columns,
-                         columns, Finish::kAccumulate, nullptr},
-                        kValueGroup, columns);
-      words += kSteps * kValueGroup;
-    }
-    vectors += kSteps * columns * 4;
-  }
-}
 
 // The largest score of sixteen columns; what they do not see becomes minus infinity.
 template <typename V>
@@ -234,23 +158,6 @@ void write_columns(const AttentionState& state, std::int64_t count, std::int64_t
     }
   }
 }
-
-// Probabilities in fp32: [keys][columns] words.
-template <typename V>
-class WideProbabilities {
- public:
-  WideProbabilities(const SoftmaxTile& tile, std::int64_t column)
-      : words_(static_cast<float*>(tile.probabilities) + column), columns_(tile.columns) {}
-  void operator()(std::int64_t pair, typename V::F even, typename V::F odd) const {
-    V::store(words_ + 2 * pair * columns_, even);
-    V::store(words_ + (2 * pair + 1) * columns_, odd);
-  }
-  void finish() const {}
-
- private:
-  float* words_;
-  std::int64_t columns_;
-};
 
 }  // namespace
 }  // namespace etap::cpu

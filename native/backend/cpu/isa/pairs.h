@@ -4,10 +4,15 @@
 
 #include "backend/cpu/isa/attention.h"
 #include "backend/cpu/isa/panels.h"
+#include "backend/cpu/isa/transpose.h"
 #include "backend/cpu/isa/vector_avx512.h"
 
 namespace etap::cpu {
 namespace {
+
+constexpr std::int64_t kPairProductRows = 64;  // their sums stay in the first-level cache
+constexpr std::int64_t kPairSplitKeys = 1024;
+constexpr std::int64_t kPairTileBlocks = 4;  // rescaling the output costs more than scratch does
 
 // The two bytes of the bf16 value of every e4m3 magnitude.
 struct E4m3Bytes {
@@ -54,13 +59,52 @@ struct PairVector : Avx512Vector {
 struct PairStep {
   static constexpr int kWords = 1;
   static constexpr int kSpare = 0;
+  static constexpr int kAhead = 0;
+  static constexpr int kVectorBytes = 64;
   using B = __m512bh;
-  static B load(const std::byte* p) { return reinterpret_cast<B>(_mm512_loadu_si512(p)); }
+  static B load(const std::byte* p, const float*) {
+    return reinterpret_cast<B>(_mm512_loadu_si512(p));
+  }
   static __m512 apply(__m512 sum, const std::uint32_t* a, const B& b) {
     const auto pair = reinterpret_cast<B>(_mm512_set1_epi32(static_cast<int>(*a)));
     return _mm512_dpbf16_ps(sum, pair, b);
   }
 };
+
+// Keys are read where they lie in the cache.
+inline const void* keys_in_place(const std::uint16_t* keys, std::int64_t stride, std::int64_t,
+                                 std::int64_t, void*, std::int64_t* stride_bytes) {
+  *stride_bytes = stride * 2;
+  return keys;
+}
+
+inline void score_key_pairs(const void* keys, std::int64_t stride_bytes, const void* queries,
+                            std::int64_t columns, std::int64_t width, float* scores) {
+  multiply<PairVector, PairStep>({static_cast<const std::uint32_t*>(keys), stride_bytes / 4, 1,
+                                  static_cast<const std::byte*>(queries), columns * 4, width / 2,
+                                  scores, columns, Finish::kStore, nullptr},
+                                 kTileKeys, columns);
+}
+
+// Values are packed in groups of sixteen columns, so that a block of output rows reads one stream:
+// [width / 16][32][16] pairs.
+constexpr std::int64_t kValueGroup = 16;
+
+inline void add_value_pairs(const void* probabilities, const ValueTile& values, std::int64_t keys,
+                            std::int64_t columns, std::int64_t width, float* output) {
+  constexpr std::int64_t kSteps = kTileKeys / 2;
+  const auto* words = static_cast<const std::uint32_t*>(values.data);
+  const auto* vectors = static_cast<const std::byte*>(probabilities);
+  for (std::int64_t key = 0; key < keys; key += kTileKeys) {
+    for (std::int64_t i = 0; i < width; i += kValueGroup) {
+      multiply<PairVector, PairStep>({words, 1, kValueGroup, vectors, columns * 4, kSteps,
+                                      output + i * columns, columns, Finish::kAccumulate, nullptr},
+                                     kValueGroup, columns);
+      words += kSteps * kValueGroup;
+    }
+    vectors += kSteps * columns * 4;
+  }
+}
 
 // Rows 2i and 2i + 1 of values, interleaved: [width / 16][32][16] words.
 inline void interleave_values(const std::uint16_t* values, std::int64_t stride, std::int64_t valid,
@@ -82,32 +126,6 @@ inline void interleave_values(const std::uint16_t* values, std::int64_t stride, 
       _mm512_storeu_si512(words + i * (kTileKeys / 2) + key / 2 * kValueGroup,
                           _mm512_or_si512(low, high));
     }
-  }
-}
-
-// Sixteen rows of sixteen words: rows become columns.
-inline void transpose_words(__m512i (&rows)[16]) {
-  __m512i pairs[16];
-  for (int i = 0; i < 16; i += 2) {
-    pairs[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
-    pairs[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
-  }
-  __m512i quads[16];
-  for (int i = 0; i < 16; i += 4) {
-    quads[i] = _mm512_unpacklo_epi64(pairs[i], pairs[i + 2]);
-    quads[i + 1] = _mm512_unpackhi_epi64(pairs[i], pairs[i + 2]);
-    quads[i + 2] = _mm512_unpacklo_epi64(pairs[i + 1], pairs[i + 3]);
-    quads[i + 3] = _mm512_unpackhi_epi64(pairs[i + 1], pairs[i + 3]);
-  }
-  for (int i = 0; i < 4; ++i) {
-    const __m512i low = _mm512_shuffle_i32x4(quads[i], quads[i + 4], 0x88);
-    const __m512i high = _mm512_shuffle_i32x4(quads[i], quads[i + 4], 0xdd);
-    const __m512i next_low = _mm512_shuffle_i32x4(quads[i + 8], quads[i + 12], 0x88);
-    const __m512i next_high = _mm512_shuffle_i32x4(quads[i + 8], quads[i + 12], 0xdd);
-    rows[i] = _mm512_shuffle_i32x4(low, next_low, 0x88);
-    rows[i + 8] = _mm512_shuffle_i32x4(low, next_low, 0xdd);
-    rows[i + 4] = _mm512_shuffle_i32x4(high, next_high, 0x88);
-    rows[i + 12] = _mm512_shuffle_i32x4(high, next_high, 0xdd);
   }
 }
 

@@ -86,6 +86,16 @@ struct Avx2Vector {
   }
   // 16 e4m3 bytes to 16 bf16, exactly: by way of fp32, whose product is exact for subnormals too.
   static constexpr int kE4m3Values = 16;
+  // 32 bytes, two columns of sixteen outputs, to fp32; true values are kE4m3Unit^2 times as large.
+  static constexpr float kE4m3Unit = 1.0F;
+  static void e4m3_pair(const std::uint8_t* p, F& even, F& odd) {
+    std::uint16_t pairs[32];
+    e4m3_to_bf16(p, pairs);
+    e4m3_to_bf16(p + 16, pairs + 16);
+    const F words = load(pairs);
+    even = low_bf16(words);
+    odd = high_bf16(words);
+  }
   static void e4m3_to_bf16(const std::uint8_t* p, std::uint16_t* out) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
     const __m256i low = e4m3_bits(_mm256_cvtepu8_epi32(bytes));

@@ -93,6 +93,18 @@ struct Avx512Vector {
     const __m512i sign = _mm512_slli_epi16(_mm512_and_si512(wide, _mm512_set1_epi16(0x80)), 8);
     _mm512_storeu_si512(out, _mm512_or_si512(value, sign));
   }
+  // 32 bytes, two columns of sixteen outputs, to fp32: e4m3 bits at the right place of an fp32 word
+  // are the value with a smaller bias, also where it is subnormal. True values are kE4m3Unit^2
+  // times as large: a scale is multiplied by one factor, and a sum by the other, so that neither
+  // overflows.
+  static constexpr float kE4m3Unit = 0x1p60F;
+  static void e4m3_pair(const std::uint8_t* p, F& even, F& odd) {
+    const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    const __m512i words = _mm512_slli_epi16(_mm512_cvtepi8_epi16(bytes), 4);
+    const __m512i kept = _mm512_set1_epi32(static_cast<int>(0x87f00000U));
+    even = _mm512_castsi512_ps(_mm512_and_si512(_mm512_slli_epi32(words, 16), kept));
+    odd = _mm512_castsi512_ps(_mm512_and_si512(words, kept));
+  }
 };
 
 }  // namespace

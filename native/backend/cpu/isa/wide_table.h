@@ -2,9 +2,9 @@
 // Included by ISA files only; everything is internal to them.
 #pragma once
 
-#include "backend/cpu/isa/attention.h"
-#include "backend/cpu/isa/panels.h"
 #include "backend/cpu/isa/rows.h"
+#include "backend/cpu/isa/wide_attention.h"
+#include "backend/cpu/isa/wide_panels.h"
 
 namespace etap::cpu {
 namespace {
@@ -21,15 +21,19 @@ Kernels wide_table(const char* name) {
   table.prepared_bytes = word_bytes;
   table.prepared_rows = word_rows;
   table.prepare_group = prepare_word_group<V>;
-  table.panel_product = multiply_panel<V, WidePairStep<V>>;
+  table.panel_product = multiply_wide_panel<V>;
+  table.product_rows = kWideProductRows;
   table.write_panel = write_panel_rows<V>;
   table.values_per_word = 1;
+  table.tile_blocks = 1;
+  table.split_keys = 512;
+  table.keys_are_values = true;
   table.pack_queries = pack_query_words;
   table.prepare_keys = widen_keys<V>;
-  table.score_keys = score_key_words<V, WideStep<V>, false>;
-  table.pack_values = widen_values<V>;
+  table.score_keys = score_key_words<V>;
+  table.pack_values = widen_rows<V>;
   table.softmax_tile = softmax<V, false, WideProbabilities<V>>;
-  table.add_values = add_value_words<V, WideStep<V>, false>;
+  table.add_values = add_value_words<V>;
   table.merge_splits = merge<V, false>;
   table.write_attention = write_columns<V, false>;
   table.rmsnorm = rmsnorm_row<V>;

@@ -1,15 +1,17 @@
 /** The engine alone, without HTTP or scheduler: prompts of given lengths, decoding at given depths and batches. */
 import {
   type Executor,
+  type ExecutorInfo,
   NativeExecutor,
   type NativeExecutorOptions,
 } from '../../src/executor/index.ts';
-import { type BenchSequence, BenchSequences } from './bench-sequences.ts';
-import { randomFrom } from './random-values.ts';
+import { BenchSequences, FILL_PROMPTS_PER_STEP, randomTokens } from './bench-sequences.ts';
 
-const SEED = 7;
-const DECODE_WARMUP_STEPS = 3;
-const STEP_TOKENS = 2048;
+const DECODE_WARMUP_STEPS = 2;
+export const STEP_TOKENS = 2048;
+/** A repetition of a decode case lasts about this long, and at least one step. */
+const REPETITION_MS = 600;
+const DECODE_STEPS_MAX = 32;
 
 export type OfflineCase =
   | { readonly kind: 'prefill'; readonly promptTokens: number }
@@ -28,15 +30,33 @@ export type OfflineOptions = {
   readonly isa: string;
   readonly threads: number | 'auto';
   readonly repetitions: number;
-  /** Steps timed as one repetition of a decode case. */
-  readonly decodeSteps: number;
+  /** Tokens in the cache that the sequences of decode cases share; the deepest case at least. */
+  readonly filledTokens: number;
 };
+
+const growth = ({ repetitions }: OfflineOptions) =>
+  (repetitions + 1) * DECODE_STEPS_MAX + DECODE_WARMUP_STEPS + 2;
+
+const contextOf = (one: OfflineCase, options: OfflineOptions) =>
+  one.kind === 'prefill' ? one.promptTokens + 1 : one.depth + growth(options);
+
+/** Tokens that the decode cases need in the cache. */
+function filledTokens(
+  cases: readonly OfflineCase[],
+  { filledTokens: most }: OfflineOptions,
+): number {
+  const decodes = cases.filter((one) => one.kind === 'decode');
+  const deepest = Math.max(0, ...decodes.map(({ depth }) => depth));
+  const together = Math.max(0, ...decodes.map(({ depth, batch }) => depth * batch));
+  return Math.max(deepest, Math.min(most, together));
+}
 
 function executorOptions(
   options: OfflineOptions,
   cases: readonly OfflineCase[],
 ): NativeExecutorOptions {
   const longest = Math.max(...cases.map((one) => contextOf(one, options)));
+  const widest = Math.max(...cases.map((one) => (one.kind === 'decode' ? one.batch : 1)));
   return {
     modelDir: options.modelDir,
     backend: 'cpu',
@@ -45,20 +65,10 @@ function executorOptions(
     tensorParallelSize: 1,
     kvMemoryBytes: 'auto',
     maxModelLen: Math.ceil(longest / 64) * 64,
-    maxSequences: Math.max(...cases.map((one) => (one.kind === 'decode' ? one.batch : 1))),
+    maxSequences: Math.max(FILL_PROMPTS_PER_STEP, widest),
     stepTokenCapacity: STEP_TOKENS,
     strict: true,
   };
-}
-
-function contextOf(one: OfflineCase, { repetitions, decodeSteps }: OfflineOptions): number {
-  if (one.kind === 'prefill') return one.promptTokens + 1;
-  return Math.max(one.depth, 1) + (repetitions + 1) * decodeSteps + DECODE_WARMUP_STEPS + 2;
-}
-
-function prompt(length: number, vocabSize: number, seed: number): Int32Array {
-  const random = randomFrom(SEED + seed);
-  return Int32Array.from({ length }, () => 256 + Math.floor(random() * (vocabSize - 512)));
 }
 
 function summary(one: OfflineCase, speeds: readonly number[]): OfflineResult {
@@ -71,63 +81,75 @@ function summary(one: OfflineCase, speeds: readonly number[]): OfflineResult {
   };
 }
 
-async function measurePrefill(executor: Executor, length: number, repetitions: number) {
-  const speeds: number[] = [];
-  for (let repetition = 0; repetition <= repetitions; repetition++) {
-    const sequences = new BenchSequences(executor);
-    const tokens = prompt(length, executor.info.vocabSize, repetition);
-    const sequence = sequences.start(tokens, length + 1);
-    const startMs = performance.now();
-    await sequences.prefill(sequence, length, STEP_TOKENS);
-    // The first touches memory for the first time, so it does not count.
-    if (repetition > 0) speeds.push((1000 * length) / (performance.now() - startMs));
-    sequences.endAll();
-  }
-  return speeds;
-}
+/** One executor with a filled cache; measures case after case. */
+export class OfflineBench {
+  readonly #executor: Executor;
+  readonly #sequences: BenchSequences;
+  readonly #options: OfflineOptions;
 
-async function measureDecode(
-  executor: Executor,
-  { depth, batch }: { readonly depth: number; readonly batch: number },
-  options: OfflineOptions,
-) {
-  const sequences = new BenchSequences(executor);
-  const length = Math.max(depth, 1);
-  const open: BenchSequence[] = [];
-  for (let index = 0; index < batch; index++) {
-    const capacity = contextOf({ kind: 'decode', depth, batch }, options);
-    const tokens = prompt(length, executor.info.vocabSize, index);
-    const sequence = sequences.start(tokens, capacity);
-    await sequences.prefill(sequence, length, STEP_TOKENS);
-    open.push(sequence);
+  private constructor(executor: Executor, options: OfflineOptions) {
+    this.#executor = executor;
+    this.#sequences = new BenchSequences(executor);
+    this.#options = options;
   }
-  for (let step = 0; step < DECODE_WARMUP_STEPS; step++) await sequences.decode(open);
-  const speeds: number[] = [];
-  for (let repetition = 0; repetition < options.repetitions; repetition++) {
-    const startMs = performance.now();
-    for (let step = 0; step < options.decodeSteps; step++) await sequences.decode(open);
-    speeds.push((1000 * batch * options.decodeSteps) / (performance.now() - startMs));
-  }
-  sequences.endAll();
-  return speeds;
-}
 
-export async function measureOffline(
-  options: OfflineOptions,
-  cases: readonly OfflineCase[],
-  onResult: (result: OfflineResult) => void,
-): Promise<readonly OfflineResult[]> {
-  const executor = await NativeExecutor.open(executorOptions(options, cases), () => {});
-  const results: OfflineResult[] = [];
-  for (const one of cases) {
+  /** @param cases all that will be asked for: they decide how much memory there must be */
+  static async open(options: OfflineOptions, cases: readonly OfflineCase[]): Promise<OfflineBench> {
+    const executor = await NativeExecutor.open(executorOptions(options, cases), () => {});
+    const bench = new OfflineBench(executor, options);
+    await bench.#sequences.fill(filledTokens(cases, options));
+    return bench;
+  }
+
+  get info(): ExecutorInfo {
+    return this.#executor.info;
+  }
+
+  async measure(one: OfflineCase): Promise<OfflineResult> {
     const speeds =
-      one.kind === 'prefill'
-        ? await measurePrefill(executor, one.promptTokens, options.repetitions)
-        : await measureDecode(executor, one, options);
-    const result = summary(one, speeds);
-    results.push(result);
-    onResult(result);
+      one.kind === 'prefill' ? await this.#prefill(one.promptTokens) : await this.#decode(one);
+    this.#sequences.endAll();
+    return summary(one, speeds);
   }
-  await executor.close();
-  return results;
+
+  close(): Promise<void> {
+    return this.#executor.close();
+  }
+
+  async #prefill(length: number): Promise<number[]> {
+    const speeds: number[] = [];
+    for (let repetition = 0; repetition <= this.#options.repetitions; repetition++) {
+      const tokens = randomTokens(length, this.#executor.info.vocabSize, repetition);
+      const sequence = this.#sequences.startPrompt(tokens, length + 1);
+      const startMs = performance.now();
+      await this.#sequences.prefill(sequence, length, STEP_TOKENS);
+      // The first touches memory for the first time, so it counts only where it is the only one.
+      const counts = repetition > 0 || this.#options.repetitions === 1;
+      if (counts) speeds.push((1000 * length) / (performance.now() - startMs));
+      this.#sequences.endAll();
+      if (this.#options.repetitions === 1) break;
+    }
+    return speeds;
+  }
+
+  async #decode(one: { readonly depth: number; readonly batch: number }): Promise<number[]> {
+    const capacity = contextOf({ kind: 'decode', ...one }, this.#options);
+    const open = Array.from({ length: one.batch }, (_, index) =>
+      this.#sequences.startAt(one.depth, capacity, index),
+    );
+    let stepMs = 0;
+    for (let step = 0; step < DECODE_WARMUP_STEPS; step++) {
+      const startMs = performance.now();
+      await this.#sequences.decode(open);
+      stepMs = performance.now() - startMs;
+    }
+    const steps = Math.max(1, Math.min(DECODE_STEPS_MAX, Math.round(REPETITION_MS / stepMs)));
+    const speeds: number[] = [];
+    for (let repetition = 0; repetition < this.#options.repetitions; repetition++) {
+      const startMs = performance.now();
+      for (let step = 0; step < steps; step++) await this.#sequences.decode(open);
+      speeds.push((1000 * one.batch * steps) / (performance.now() - startMs));
+    }
+    return speeds;
+  }
 }

@@ -1,7 +1,7 @@
 /** Text in, ids out, and back: everything that knows characters lives in this folder. */
 export { CharacterCounter, characterCount } from './character-counter.ts';
 export { loadTextModel } from './load-text-model.ts';
-export { THINK_END } from './output-markers.ts';
+export { CALL_MARKERS, THINK_END } from './output-markers.ts';
 export { type OutputEvent, OutputParser } from './output-parser.ts';
 export { StopMatcher } from './stop-matcher.ts';
 export type {

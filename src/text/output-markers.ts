@@ -29,3 +29,12 @@ export function startsInsideThinking(promptText: string): boolean {
   const turn = promptText.slice(lastTurn);
   return turn.lastIndexOf(THINK_BEGIN) > turn.lastIndexOf(THINK_END);
 }
+
+/** The markers of tool calls by their part. */
+export const CALL_MARKERS = {
+  callsBegin: CALLS_BEGIN,
+  callsEnd: CALLS_END,
+  callBegin: CALL_BEGIN,
+  callEnd: CALL_END,
+  separator: CALL_SEPARATOR,
+} as const;

@@ -75,9 +75,10 @@ function parse(source: string): AST.Pattern {
   try {
     return parser.parsePattern(source, 0, source.length, { unicode: true });
   } catch (error) {
-    const astral = [...source].length !== source.length;
+    // Without the flag these would be letters and halves of characters.
+    const needsFlag = [...source].length !== source.length || /\\[pPu]\{/.test(source);
     try {
-      if (!astral) return parser.parsePattern(source, 0, source.length, { unicode: false });
+      if (!needsFlag) return parser.parsePattern(source, 0, source.length, { unicode: false });
     } catch {
       // The first error tells more.
     }

@@ -12,7 +12,7 @@ const PICTURE_MS = 125;
 const STEPS_MAX = 48;
 /** Rows told of one step, and sequences of one picture. */
 const ROWS_MAX = 256;
-const BLOCK_CELLS_MAX = 2048;
+const BLOCK_CELLS_MAX = 8192;
 const FIRST_TOKENS_MAX = 256;
 
 /** What the loop knows of a step once it is applied. */

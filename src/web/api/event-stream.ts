@@ -7,10 +7,10 @@ export async function* eventData(body: ReadableStream<Uint8Array>): AsyncGenerat
     for (;;) {
       const { value, done } = await reader.read();
       if (done) return;
-      const lines = (rest + decoder.decode(value, { stream: true })).split('\n');
+      const lines = (rest + decoder.decode(value, { stream: true })).split(/\r\n|\n/);
       rest = lines.pop() ?? '';
       for (const line of lines) {
-        if (line.startsWith('data: ')) yield line.slice('data: '.length).trimEnd();
+        if (line.startsWith('data:')) yield line.slice('data:'.length).trim();
       }
     }
   } finally {

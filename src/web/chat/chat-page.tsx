@@ -1,103 +1,124 @@
 /** The chat: conversation in the middle, composer below, settings beside. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { useStored } from '../shell/stored.ts';
+import type { Server } from '../shell/use-server.ts';
 import { AnswerView } from './answer-view.tsx';
+import { CodeDialog } from './code-dialog.tsx';
 import { Composer } from './composer.tsx';
-import type { Turn } from './conversation.ts';
+import { type Turn, unansweredCall } from './conversation.ts';
 import { DEFAULT_PARAMETERS, type Parameters } from './request-body.ts';
 import { SettingsPanel } from './settings-panel.tsx';
-import { useChat } from './use-chat.ts';
+import { type Chat, useChat } from './use-chat.ts';
+import { UserTurn } from './user-turn.tsx';
+import { Welcome } from './welcome.tsx';
 
-type Props = {
-  readonly model: string;
-  readonly apiKey: string;
-  readonly onUnauthorized: () => void;
-};
+/** The view follows the answer while it is this close to the end. */
+const FOLLOW_PIXELS = 80;
 
-const SUGGESTIONS = [
-  'What is 17 + 25?',
-  'Reverse the word etap.',
-  'What can you do?',
-  'Give me a JSON object with name Ada and age 36.',
-] as const;
-
-export function ChatPage({ model, apiKey, onUnauthorized }: Props) {
+export function ChatPage({ server }: { readonly server: Server }) {
   const [stored, setParameters] = useStored<Parameters>('etap.parameters', DEFAULT_PARAMETERS);
   const [showSettings, setShowSettings] = useState(false);
-  const parameters = { ...stored, model };
-  const chat = useChat({ parameters, apiKey, onUnauthorized });
-  const end = useRef<HTMLDivElement>(null);
-  const last = chat.turns.at(-1);
-  // Scrolls when the last turn grows, so the turn is a dependency although it is not read.
-  useEffect(() => {
-    end.current?.scrollIntoView({ block: 'end' });
-  }, [last]);
-
-  const pendingCall = unansweredCall(chat.turns);
+  const [showCode, setShowCode] = useState(false);
+  const parameters = { ...stored, model: server.model?.id ?? '' };
+  const chat = useChat({ parameters, server });
+  const call = unansweredCall(chat.turns);
   const send = (text: string) =>
     chat.send(
-      pendingCall === null
-        ? { kind: 'user', text }
-        : { kind: 'toolResult', callId: pendingCall, text },
+      call === null ? { kind: 'user', text } : { kind: 'toolResult', callId: call.id, text },
     );
   return (
     <div class={showSettings ? 'chat with-settings' : 'chat'}>
       <section class="conversation" aria-label="Conversation">
-        <div class="turns" aria-live="polite" aria-busy={chat.streaming}>
-          {chat.turns.length === 0 && <Welcome onChoose={send} />}
-          {chat.turns.map((turn, index) => (
-            <TurnView key={index} turn={turn} busy={chat.streaming && turn === last} />
-          ))}
-          <div ref={end} />
-        </div>
+        <Turns chat={chat} model={server.model?.id ?? null} onChoose={send} />
         <Composer
           chat={chat}
-          parameters={parameters}
-          placeholder={pendingCall === null ? 'Ask something' : 'Result of the tool call'}
+          canAsk={server.model !== null}
+          label={call === null ? 'Your message' : `Result of ${call.function.name}`}
+          showSettings={showSettings}
           onSend={send}
           onToggleSettings={() => setShowSettings(!showSettings)}
+          onShowCode={() => setShowCode(true)}
         />
       </section>
-      {showSettings && <SettingsPanel parameters={stored} onChange={setParameters} />}
+      {showSettings && (
+        <SettingsPanel
+          parameters={stored}
+          onChange={setParameters}
+          onClose={() => setShowSettings(false)}
+        />
+      )}
+      {showCode && (
+        <CodeDialog parameters={parameters} turns={chat.turns} onClose={() => setShowCode(false)} />
+      )}
+      <Announcer turns={chat.turns} streaming={chat.streaming} />
     </div>
   );
 }
 
-function TurnView({ turn, busy }: { readonly turn: Turn; readonly busy: boolean }) {
-  if (turn.kind === 'answer') return <AnswerView answer={turn.answer} busy={busy} />;
-  return (
-    <article class={`turn ${turn.kind}`} aria-label={turn.kind === 'user' ? 'You' : 'Tool result'}>
-      {turn.text}
-    </article>
-  );
-}
+type TurnsProps = {
+  readonly chat: Chat;
+  readonly model: string | null;
+  readonly onChoose: (text: string) => void;
+};
 
-function Welcome({ onChoose }: { readonly onChoose: (text: string) => void }) {
+function Turns({ chat, model, onChoose }: TurnsProps) {
+  const { turns, streaming } = chat;
+  const box = useRef<HTMLDivElement>(null);
+  const follows = useRef(true);
+  const last = turns.at(-1);
+  // Scrolls when the last turn grows, so the turn is a dependency although it is not read.
+  useEffect(() => {
+    if (follows.current) box.current?.scrollTo({ top: box.current.scrollHeight });
+  }, [last]);
+  const onScroll = ({ currentTarget: { scrollHeight, scrollTop, clientHeight } }: ScrollEvent) => {
+    follows.current = scrollHeight - scrollTop - clientHeight < FOLLOW_PIXELS;
+  };
   return (
-    <div class="welcome">
-      <h1>Talk to the model</h1>
-      <p>
-        Everything here goes through the same OpenAI API that your programs use. The bundled demo
-        model is a toy: it adds, looks up, repeats, reverses and answers as JSON.
-      </p>
-      <ul>
-        {SUGGESTIONS.map((text) => (
-          <li key={text}>
-            <button type="button" onClick={() => onChoose(text)}>
-              {text}
-            </button>
-          </li>
-        ))}
-      </ul>
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached with the keyboard
+    <div class="turns" ref={box} onScroll={onScroll} tabIndex={0}>
+      {turns.length === 0 && <Welcome model={model} onChoose={onChoose} />}
+      {turns.map((turn, index) =>
+        turn.kind === 'answer' ? (
+          <AnswerView
+            key={index}
+            answer={turn.answer}
+            busy={streaming && turn === last}
+            onRegenerate={streaming ? null : () => chat.regenerate(index)}
+          />
+        ) : (
+          <UserTurn
+            key={index}
+            kind={turn.kind}
+            text={turn.text}
+            onEdit={streaming ? null : (text) => chat.edit(index, text)}
+          />
+        ),
+      )}
     </div>
   );
 }
 
-/** The id of the first call of the last answer that has no result yet. */
-function unansweredCall(turns: readonly Turn[]): string | null {
-  const at = turns.findLastIndex(({ kind }) => kind === 'answer');
-  const turn = turns[at];
-  if (turn?.kind !== 'answer') return null;
-  const results = turns.slice(at + 1).filter(({ kind }) => kind === 'toolResult').length;
-  return turn.answer.toolCalls[results]?.id ?? null;
+type ScrollEvent = { readonly currentTarget: HTMLElement };
+
+/** Screen readers hear that an answer runs, and the whole of it once: not word after word. */
+function Announcer({ turns, streaming }: Pick<Chat, 'turns' | 'streaming'>) {
+  const [text, setText] = useState('');
+  const wasStreaming = useRef(false);
+  useEffect(() => {
+    if (streaming && !wasStreaming.current) setText('The model answers');
+    if (!streaming && wasStreaming.current) setText(spoken(turns.at(-1)));
+    wasStreaming.current = streaming;
+  }, [turns, streaming]);
+  return (
+    <div class="hidden-text" role="status" aria-live="polite">
+      {text}
+    </div>
+  );
+}
+
+function spoken(turn: Turn | undefined): string {
+  if (turn?.kind !== 'answer') return '';
+  const { content, toolCalls, finishReason } = turn.answer;
+  const calls = toolCalls.map((call) => `Calls ${call.function.name}.`).join(' ');
+  return `${finishReason === 'stopped' ? 'Stopped. ' : ''}${content} ${calls}`.trim();
 }

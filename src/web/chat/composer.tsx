@@ -1,21 +1,21 @@
 /** Where the user writes: Enter sends, Shift+Enter breaks the line, Escape stops. */
 import { useState } from 'preact/hooks';
-import { toMessages } from './conversation.ts';
-import { CopyMenu } from './copy-menu.tsx';
-import { type Parameters, requestBody } from './request-body.ts';
 import type { Chat } from './use-chat.ts';
 
 type Props = {
   readonly chat: Chat;
-  readonly parameters: Parameters;
-  readonly placeholder: string;
+  readonly canAsk: boolean;
+  readonly label: string;
+  readonly showSettings: boolean;
   readonly onSend: (text: string) => void;
   readonly onToggleSettings: () => void;
+  readonly onShowCode: () => void;
 };
 
-export function Composer({ chat, parameters, placeholder, onSend, onToggleSettings }: Props) {
+export function Composer(props: Props) {
+  const { chat, canAsk, label, onSend } = props;
   const [text, setText] = useState('');
-  const canSend = text.trim() !== '' && !chat.streaming && parameters.model !== '';
+  const canSend = text.trim() !== '' && !chat.streaming && canAsk;
   const send = () => {
     if (!canSend) return;
     onSend(text);
@@ -27,9 +27,6 @@ export function Composer({ chat, parameters, placeholder, onSend, onToggleSettin
     event.preventDefault();
     send();
   };
-  const turns = chat.turns.filter(
-    (turn, index) => index < chat.turns.length - 1 || turn.kind !== 'answer',
-  );
   return (
     <form
       class="composer"
@@ -39,29 +36,31 @@ export function Composer({ chat, parameters, placeholder, onSend, onToggleSettin
       }}
     >
       <textarea
-        rows={2}
+        rows={1}
         value={text}
-        placeholder={placeholder}
-        aria-label={placeholder}
+        placeholder={label}
+        aria-label={label}
         onInput={(event) => setText(event.currentTarget.value)}
         onKeyDown={onKeyDown}
       />
       <div class="row">
-        <button type="button" class="quiet" onClick={onToggleSettings}>
+        <button
+          type="button"
+          class="quiet"
+          aria-expanded={props.showSettings}
+          onClick={props.onToggleSettings}
+        >
           Settings
         </button>
-        <CopyMenu makeBody={() => requestBody(parameters, toMessages(parameters.system, turns))} />
-        <span class="space" />
-        {chat.turns.length > 0 && !chat.streaming && (
-          <>
-            <button type="button" class="quiet" onClick={chat.clear}>
-              Clear
-            </button>
-            <button type="button" class="quiet" onClick={chat.retry}>
-              Again
-            </button>
-          </>
+        <button type="button" class="quiet" onClick={props.onShowCode}>
+          Code
+        </button>
+        {chat.turns.length > 0 && (
+          <button type="button" class="quiet" onClick={chat.clear}>
+            New chat
+          </button>
         )}
+        <span class="space" />
         {chat.streaming ? (
           <button type="button" class="primary" onClick={chat.stop}>
             Stop

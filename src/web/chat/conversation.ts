@@ -1,17 +1,24 @@
 /** The conversation as data: what the user sent, what came back, and how it came. */
 import type { ChatChunk, TokenDetail, Usage, WireMessage, WireToolCall } from '../api/types.ts';
 
+export type AnswerError = {
+  readonly title: string;
+  readonly message: string;
+  readonly code: string | null;
+};
+
 export type Answer = {
   readonly content: string;
   readonly reasoning: string;
   readonly toolCalls: readonly WireToolCall[];
   /** One entry for each token when probabilities were asked for. */
   readonly tokens: readonly TokenDetail[];
+  /** The server's word, `stopped` when the user ended it, null while it runs or was cut off. */
   readonly finishReason: string | null;
   readonly usage: Usage | null;
   readonly firstTokenMs: number | null;
   readonly totalMs: number | null;
-  readonly error: string | null;
+  readonly error: AnswerError | null;
 };
 
 export type Turn =
@@ -86,9 +93,9 @@ function turnMessages(turn: Turn): WireMessage[] {
   if (turn.kind === 'toolResult') {
     return [{ role: 'tool', content: turn.text, tool_call_id: turn.callId }];
   }
-  // An answer that failed before it began says nothing to the model.
-  const { content, error } = turn.answer;
-  return error !== null && content === '' ? [] : [answerMessage(turn.answer)];
+  // An answer that ended before it began says nothing to the model.
+  const { content, toolCalls } = turn.answer;
+  return content === '' && toolCalls.length === 0 ? [] : [answerMessage(turn.answer)];
 }
 
 function answerMessage({ content, toolCalls }: Answer): WireMessage {
@@ -98,4 +105,29 @@ function answerMessage({ content, toolCalls }: Answer): WireMessage {
     content: content === '' && toolCalls.length > 0 ? null : content,
     ...calls,
   };
+}
+
+/** Turns up to the question that the answer at `index` answers; asking them again replaces it. */
+export function turnsBeforeAnswer(turns: readonly Turn[], index: number): readonly Turn[] {
+  return turns.slice(0, turns.slice(0, index).findLastIndex(({ kind }) => kind !== 'answer') + 1);
+}
+
+/** The conversation with another text at `index`; what came after it no longer follows from it. */
+export function withEditedTurn(
+  turns: readonly Turn[],
+  index: number,
+  text: string,
+): readonly Turn[] {
+  const turn = turns[index];
+  if (turn === undefined || turn.kind === 'answer') return turns;
+  return [...turns.slice(0, index), { ...turn, text }];
+}
+
+/** The first call of the last answer that has no result yet. */
+export function unansweredCall(turns: readonly Turn[]): WireToolCall | null {
+  const at = turns.findLastIndex(({ kind }) => kind === 'answer');
+  const turn = turns[at];
+  if (turn?.kind !== 'answer') return null;
+  const results = turns.slice(at + 1).filter(({ kind }) => kind === 'toolResult').length;
+  return turn.answer.toolCalls[results] ?? null;
 }

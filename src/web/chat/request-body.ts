@@ -1,4 +1,4 @@
-/** The request that a click on Send makes, and the same as code to copy. */
+/** The request that a click on Send makes. */
 import type { WireMessage } from '../api/types.ts';
 
 export type Parameters = {
@@ -49,62 +49,31 @@ export function requestBody(
     ...(seed.trim() === '' ? {} : { seed: Number(seed) }),
     ...(stops.length === 0 ? {} : { stop: stops }),
     ...(parameters.probabilities ? { logprobs: true, top_logprobs: TOP_PROBABILITIES } : {}),
-    ...(tools.trim() === '' ? {} : { tools: parsed('tools', tools) }),
-    ...(schema.trim() === '' ? {} : { response_format: schemaFormat(parsed('schema', schema)) }),
-    chat_template_kwargs: { thinking: parameters.thinking },
+    ...(tools.trim() === '' ? {} : { tools: parsed('Tools', tools) }),
+    ...(schema.trim() === '' ? {} : { response_format: schemaFormat(parsed('Schema', schema)) }),
+    ...(parameters.thinking ? { chat_template_kwargs: { thinking: true } } : {}),
   };
+}
+
+/** What is wrong with the JSON of a field; null when nothing is. */
+export function jsonProblem(field: string, text: string): string | null {
+  try {
+    if (text.trim() !== '') parsed(field, text);
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
 function parsed(field: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new SyntaxError(`${field}: ${error instanceof Error ? error.message : error}`);
+    const reason = error instanceof Error ? error.message : error;
+    throw new SyntaxError(`${field} is not valid JSON: ${reason}`);
   }
 }
 
 function schemaFormat(schema: unknown): unknown {
   return { type: 'json_schema', json_schema: { name: 'answer', strict: true, schema } };
-}
-
-export type CodeLanguage = 'curl' | 'Python' | 'TypeScript';
-
-/** A program that sends the same request. The key is read from the environment, never written out. */
-export function asCode(
-  language: CodeLanguage,
-  body: Record<string, unknown>,
-  origin: string,
-): string {
-  const json = JSON.stringify(body, null, 2);
-  switch (language) {
-    case 'curl':
-      return [
-        `curl ${origin}/v1/chat/completions \\`,
-        "  -H 'content-type: application/json' \\",
-        '  -H "authorization: Bearer $ETAP_API_KEY" \\',
-        `  -d '${json.replaceAll("'", "'\\''")}'`,
-      ].join('\n');
-    case 'Python':
-      return [
-        'import json, os',
-        'from openai import OpenAI',
-        '',
-        `client = OpenAI(base_url="${origin}/v1", api_key=os.environ.get("ETAP_API_KEY", "none"))`,
-        `body = json.loads(r'''${json}''')`,
-        'extra = {"chat_template_kwargs": body.pop("chat_template_kwargs")}',
-        'answer = client.chat.completions.create(**body, extra_body=extra)',
-        'print(answer.choices[0].message.content)',
-      ].join('\n');
-    case 'TypeScript':
-      return [
-        "import OpenAI from 'openai';",
-        '',
-        'const client = new OpenAI({',
-        `  baseURL: '${origin}/v1',`,
-        "  apiKey: process.env.ETAP_API_KEY ?? 'none',",
-        '});',
-        `const answer = await client.chat.completions.create(${json} as never);`,
-        'console.log(answer.choices[0].message.content);',
-      ].join('\n');
-  }
 }

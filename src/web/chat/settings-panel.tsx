@@ -1,55 +1,59 @@
 /** Every parameter of the request, kept over reloads. */
-import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
-import type { Parameters } from './request-body.ts';
+import { Tabs } from '../shell/tabs.tsx';
+import { Field, LongText, Slider, Switch } from './fields.tsx';
+import { JsonTab, SCHEMA_EXAMPLE, TOOLS_EXAMPLE } from './json-tab.tsx';
+import { DEFAULT_PARAMETERS, type Parameters } from './request-body.ts';
 
-type Props = { readonly parameters: Parameters; readonly onChange: (next: Parameters) => void };
+type Props = {
+  readonly parameters: Parameters;
+  readonly onChange: (next: Parameters) => void;
+  readonly onClose: () => void;
+};
 
 const TABS = ['Sampling', 'System', 'Tools', 'Schema'] as const;
 
-export function SettingsPanel({ parameters, onChange }: Props) {
+export function SettingsPanel({ parameters, onChange, onClose }: Props) {
   const [tab, setTab] = useState<(typeof TABS)[number]>('Sampling');
   const set = (change: Partial<Parameters>) => onChange({ ...parameters, ...change });
   return (
     <aside class="settings" aria-label="Settings">
-      <div class="tabs" role="tablist">
-        {TABS.map((name) => (
-          <button
-            key={name}
-            type="button"
-            role="tab"
-            id={`tab-${name}`}
-            aria-controls="settings-tab"
-            aria-selected={tab === name}
-            onClick={() => setTab(name)}
-          >
-            {name}
-          </button>
-        ))}
-      </div>
-      <div role="tabpanel" id="settings-tab" aria-labelledby={`tab-${tab}`}>
+      <Tabs name="settings" label="Settings" tabs={TABS} selected={tab} onSelect={setTab}>
         {tab === 'Sampling' && <Sampling parameters={parameters} set={set} />}
         {tab === 'System' && (
           <LongText
             label="System prompt"
+            rows={12}
             value={parameters.system}
             onInput={(system) => set({ system })}
           />
         )}
         {tab === 'Tools' && (
-          <LongText
-            label="Tools, as JSON"
+          <JsonTab
+            field="Tools"
+            label="Functions the model may call, as the API takes them"
             value={parameters.tools}
+            example={TOOLS_EXAMPLE}
             onInput={(tools) => set({ tools })}
           />
         )}
         {tab === 'Schema' && (
-          <LongText
-            label="JSON schema of the answer"
+          <JsonTab
+            field="Schema"
+            label="JSON schema that the answer has to follow"
             value={parameters.schema}
+            example={SCHEMA_EXAMPLE}
             onInput={(schema) => set({ schema })}
           />
         )}
+      </Tabs>
+      <div class="row end">
+        <button type="button" class="quiet" onClick={() => onChange(DEFAULT_PARAMETERS)}>
+          Reset all
+        </button>
+        <button type="button" onClick={onClose}>
+          Close
+        </button>
       </div>
     </aside>
   );
@@ -80,104 +84,32 @@ function Sampling({ parameters, set }: SamplingProps) {
           }
         />
       </Field>
-      <Field label="Seed (empty: a new one each time)">
+      <Field label="Seed">
         <input
           inputMode="numeric"
+          placeholder="a new one each time"
           value={parameters.seed}
           onInput={(event) => set({ seed: event.currentTarget.value.replace(/\D/g, '') })}
         />
       </Field>
       <LongText
         label="Stop strings, one a line"
+        rows={2}
         value={parameters.stop}
         onInput={(stop) => set({ stop })}
       />
       <Switch
         label="Thinking"
+        note="Let a model that can do so think first."
         value={parameters.thinking}
         onInput={(thinking) => set({ thinking })}
       />
       <Switch
         label="Token probabilities"
+        note="Colour each token by how sure the model was; point at it for the alternatives."
         value={parameters.probabilities}
         onInput={(probabilities) => set({ probabilities })}
       />
     </>
-  );
-}
-
-function Field({
-  label,
-  children,
-}: {
-  readonly label: string;
-  readonly children: ComponentChildren;
-}) {
-  return (
-    // biome-ignore lint/a11y/noLabelWithoutControl: the control is the child
-    <label class="field">
-      <span>{label}</span>
-      {children}
-    </label>
-  );
-}
-
-type SliderProps = {
-  readonly label: string;
-  readonly value: number;
-  readonly max: number;
-  readonly onInput: (value: number) => void;
-};
-
-function Slider({ label, value, max, onInput }: SliderProps) {
-  return (
-    <Field label={`${label}: ${value}`}>
-      <input
-        type="range"
-        min={0}
-        max={max}
-        step={0.05}
-        value={value}
-        onInput={(event) => onInput(event.currentTarget.valueAsNumber)}
-      />
-    </Field>
-  );
-}
-
-type TextProps = {
-  readonly label: string;
-  readonly value: string;
-  readonly onInput: (value: string) => void;
-};
-
-function LongText({ label, value, onInput }: TextProps) {
-  return (
-    <Field label={label}>
-      <textarea
-        rows={8}
-        value={value}
-        spellcheck={false}
-        onInput={(event) => onInput(event.currentTarget.value)}
-      />
-    </Field>
-  );
-}
-
-type SwitchProps = {
-  readonly label: string;
-  readonly value: boolean;
-  readonly onInput: (value: boolean) => void;
-};
-
-function Switch({ label, value, onInput }: SwitchProps) {
-  return (
-    <label class="switch">
-      <input
-        type="checkbox"
-        checked={value}
-        onInput={(event) => onInput(event.currentTarget.checked)}
-      />
-      <span>{label}</span>
-    </label>
   );
 }

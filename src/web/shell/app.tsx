@@ -1,75 +1,56 @@
-/** The frame of the page: title, tabs, model, key and theme. */
-import { useCallback, useEffect, useState } from 'preact/hooks';
-import { ApiError, fetchModels } from '../api/client.ts';
-import type { ModelCard } from '../api/types.ts';
+/** The frame of the page: what is above, which page is shown, and the key dialog. */
+import { useEffect, useState } from 'preact/hooks';
 import { ChatPage } from '../chat/chat-page.tsx';
+import type { LivePage } from '../live/live-page.tsx';
 import { KeyDialog } from './key-dialog.tsx';
-import { useStored } from './stored.ts';
-import { ThemeButton } from './theme-button.tsx';
+import { useRoute } from './route.ts';
+import { TopBar } from './top-bar.tsx';
+import { type Server, useServer } from './use-server.ts';
 
 export function App() {
-  const [apiKey, setApiKey] = useStored('etap.apiKey', '', sessionStorage);
-  const [models, setModels] = useState<readonly ModelCard[]>([]);
-  const [problem, setProblem] = useState<string | null>(null);
-  const [askingKey, setAskingKey] = useState(false);
-
-  const connect = useCallback(async () => {
-    try {
-      setModels(await fetchModels(apiKey));
-      setProblem(null);
-      setAskingKey(false);
-    } catch (error) {
-      const refused = error instanceof ApiError && error.status === 401;
-      setAskingKey(refused);
-      setProblem(refused ? null : messageOf(error));
-    }
-  }, [apiKey]);
+  const server = useServer();
+  const route = useRoute();
   useEffect(() => {
-    connect().catch(() => undefined);
-  }, [connect]);
-
-  const model = models[0];
+    document.title = route === 'live' ? 'Etap, live' : 'Etap';
+  }, [route]);
   return (
     <div class="shell">
-      <header class="topbar">
-        <span class="brand">
-          <img src="./icon.svg" alt="" width="24" height="24" />
-          Etap
-        </span>
-        <span class="model" title="The model this server runs">
-          {model === undefined ? 'connecting' : model.id}
-        </span>
-        <nav class="links" aria-label="Elsewhere on this server">
-          <a href="metrics">Metrics</a>
-        </nav>
-        <button type="button" class="quiet" onClick={() => setAskingKey(true)}>
-          Key
-        </button>
-        <ThemeButton />
-      </header>
-      {problem !== null && (
+      <button type="button" class="skip" onClick={skipToMain}>
+        Skip to the page
+      </button>
+      <TopBar route={route} server={server} />
+      {server.problem !== null && (
         <div class="banner" role="alert">
-          <span>{problem}</span>
-          <button type="button" class="quiet" onClick={() => connect()}>
+          <span>{server.problem}</span>
+          <button type="button" onClick={server.connect}>
             Try again
           </button>
         </div>
       )}
-      <main>
-        <ChatPage
-          model={model?.id ?? ''}
-          apiKey={apiKey}
-          onUnauthorized={() => setAskingKey(true)}
-        />
+      <main id="main" tabIndex={-1}>
+        <div class="page" hidden={route !== 'chat'}>
+          <ChatPage server={server} />
+        </div>
+        {route === 'live' && <LiveRoute server={server} />}
       </main>
-      {askingKey && (
-        <KeyDialog apiKey={apiKey} onSave={setApiKey} onClose={() => setAskingKey(false)} />
-      )}
+      {server.keyReason !== null && <KeyDialog server={server} reason={server.keyReason} />}
     </div>
   );
 }
 
-function messageOf(error: unknown): string {
-  if (error instanceof ApiError) return error.message;
-  return 'The server cannot be reached. Is it still running?';
+/** Not a link: the hash names the page. */
+function skipToMain(): void {
+  document.getElementById('main')?.focus();
+}
+
+/** Charts are loaded when they are first wanted. */
+function LiveRoute({ server }: { readonly server: Server }) {
+  const [Page, setPage] = useState<typeof LivePage | null>(null);
+  useEffect(() => {
+    import('../live/live-page.tsx').then(
+      (module) => setPage(() => module.LivePage),
+      () => location.reload(),
+    );
+  }, []);
+  return Page === null ? null : <Page server={server} />;
 }

@@ -1,39 +1,48 @@
 /** Asks for the API key. It stays in this tab and goes nowhere but to this server. */
 import { useEffect, useRef, useState } from 'preact/hooks';
+import type { Server } from './use-server.ts';
 
-type Props = {
-  readonly apiKey: string;
-  readonly onSave: (key: string) => void;
-  readonly onClose: () => void;
-};
+const REASONS = {
+  asked: 'This server asks for a key.',
+  refused: 'The server does not know this key.',
+  changing: 'Needed only where the server asks for one.',
+} as const;
 
-export function KeyDialog({ apiKey, onSave, onClose }: Props) {
+type Props = { readonly server: Server; readonly reason: keyof typeof REASONS };
+
+export function KeyDialog({ server, reason }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
-  const [key, setKey] = useState(apiKey);
+  const [key, setKey] = useState(server.apiKey);
   useEffect(() => {
     dialog.current?.showModal();
   }, []);
   const save = (event: Event) => {
     event.preventDefault();
-    onSave(key.trim());
-    onClose();
+    server.closeKeyDialog();
+    // The same key again is worth a try: the server may have learned it.
+    if (key.trim() === server.apiKey) server.connect();
+    else server.setApiKey(key.trim());
   };
   return (
-    <dialog ref={dialog} onClose={onClose} aria-labelledby="key-title">
+    <dialog ref={dialog} onClose={server.closeKeyDialog} aria-labelledby="key-title">
       <form onSubmit={save}>
         <h2 id="key-title">API key</h2>
-        <p>This server asks for a key. It is kept for this tab only.</p>
-        <label>
-          Key
+        <p id="key-reason" class={reason === 'refused' ? 'bad' : undefined}>
+          {REASONS[reason]}
+        </p>
+        <label class="field">
+          <span>Key</span>
           <input
             type="password"
             value={key}
             autocomplete="off"
+            aria-describedby="key-reason"
             onInput={(event) => setKey(event.currentTarget.value)}
           />
         </label>
+        <p class="note">Kept for this tab only, and sent to this server alone.</p>
         <div class="row end">
-          <button type="button" class="quiet" onClick={onClose}>
+          <button type="button" onClick={server.closeKeyDialog}>
             Cancel
           </button>
           <button type="submit" class="primary">

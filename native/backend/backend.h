@@ -168,6 +168,12 @@ class Backend {
 
   // --- one step
   virtual void begin_step(const StepLayout& layout) = 0;
+  // Called right after begin_step by callers that make the same calls for every step of one shape.
+  // A backend may record what they enqueue up to end_step, and run the recording for a later step
+  // of that shape: it then returns true, and the caller makes none of those calls, end_step
+  // included.
+  virtual bool replay_step() { return false; }
+  virtual void end_step() {}
 
   // out [rows, hidden] fp32 = table[token - first_token], or zero where that is outside the table.
   virtual void embedding(const Weight& table, std::int64_t first_token, const TensorView& out) = 0;

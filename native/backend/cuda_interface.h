@@ -9,7 +9,7 @@
 namespace etap {
 
 // Raise it with every change of backend.h, communicator.h or the functions below.
-inline constexpr int kCudaInterface = 1;
+inline constexpr int kCudaInterface = 2;
 
 // extern "C" functions of the library, by name.
 using CudaInterfaceFunction = int();  // etap_cuda_interface

@@ -194,7 +194,6 @@ void Transformer::State::run_layers(const StepLayout& step) {
 
 void Transformer::State::keep_last_hidden(const StepLayout& step) {
   const auto count = static_cast<std::int64_t>(step.tokens.size());
-  kept_rows = static_cast<std::int64_t>(step.logit_rows.size());
   if (kept_rows == 0) return;
   backend.gather_logit_rows(workspace.normed->rows(count), workspace.last->rows(kept_rows));
 }
@@ -258,8 +257,11 @@ void Transformer::forward(const ForwardBatch& batch) {
       "a step larger than the capacities the model was loaded with");
   const StepLayout& step = state_->rows.build(batch);
   state_->backend.begin_step(step);
+  state_->kept_rows = static_cast<std::int64_t>(step.logit_rows.size());
+  if (state_->backend.replay_step()) return;
   state_->run_layers(step);
   state_->keep_last_hidden(step);
+  state_->backend.end_step();
 }
 
 void Transformer::logits(std::int64_t first, std::int64_t count, float* logits) {

@@ -33,8 +33,10 @@ std::vector<Card> exchange_cards(Communicator& communicator, const Card& mine) {
   return cards;
 }
 
+// Ranks on one device cannot wait for each other in kernels: an allocation of one of them would
+// wait for the kernel of another, which waits for the first.
 bool reach(int device, int other) {
-  if (device == other) return true;
+  if (device == other) return false;
   int possible = 0;
   CUDA_CHECK(cudaDeviceCanAccessPeer(&possible, device, other));
   if (possible == 0) return false;
@@ -66,7 +68,10 @@ std::unique_ptr<AllReduce> AllReduce::create(Communicator& communicator, int dev
       communicator,
       {device, reduce->values_.data(), reduce->sums_.data(), reduce->arrived_.data()});
   float reachable = 1.0f;
-  for (const Card& card : cards) reachable *= reach(device, card.device) ? 1.0f : 0.0f;
+  for (std::size_t rank = 0; rank < cards.size(); ++rank) {
+    if (static_cast<int>(rank) == communicator.rank()) continue;
+    reachable *= reach(device, cards[rank].device) ? 1.0f : 0.0f;
+  }
   // All ranks decide alike. Everyone's memory is cleared before anyone's kernel writes to it.
   communicator.all_reduce(&reachable, 1);
   if (reachable < static_cast<float>(communicator.size())) return nullptr;

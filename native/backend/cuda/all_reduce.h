@@ -1,6 +1,6 @@
 // Sum over the tensor-parallel ranks in device memory: every rank writes its values where all can
 // read them, then each adds all ranks' values in rank order, so all get the same bits. Ranks are
-// threads of one process, on devices that can read each other's memory, or on one shared device.
+// threads of one process, each on a device of its own, which the others can read.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -14,8 +14,7 @@
 namespace etap::cuda {
 
 inline constexpr int kRanksMax = 8;
-// CTAs of every exchange. CTA c of a rank waits for CTA c of all others, so all must be running at
-// the same time, also where ranks share a device: hence few.
+// CTAs of every exchange. CTA c of a rank waits for CTA c of all others.
 inline constexpr int kExchangeCtas = 16;
 inline constexpr std::int64_t kExchangeFloats = std::int64_t{2} << 20;  // of one call
 // Up to this size every rank adds everything; above, each adds its part and all collect the parts.
@@ -35,8 +34,8 @@ void exchange_sums(const ExchangePeers& peers, float* x, std::int64_t count, cud
 
 class AllReduce {
  public:
-  // Collective: every rank makes its own at the same time. Null where some device cannot read
-  // another's memory, or with more than kRanksMax ranks.
+  // Collective: every rank makes its own at the same time. Null, for all of them, where two ranks
+  // share a device, some device cannot read another's memory, or there are more than kRanksMax.
   static std::unique_ptr<AllReduce> create(Communicator& communicator, int device);
 
   void run(float* x, std::int64_t count, cudaStream_t stream) const;

@@ -1,5 +1,6 @@
 #include "backend/cuda/backend.h"
 
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "backend/cuda/mixture.h"
 #include "backend/cuda/ops/attention.h"
 #include "backend/cuda/step_arrays.h"
+#include "backend/cuda/step_graphs.h"
 #include "backend/cuda/stream.h"
 #include "backend/cuda/weights.h"
 #include "base/check.h"
@@ -22,6 +24,12 @@ namespace {
 template <typename T>
 const T& as(const Weight& weight) {
   return static_cast<const T&>(weight);
+}
+
+// ETAP_CUDA_GRAPHS=off launches kernel by kernel: for profilers, and to tell faults apart.
+bool graphs_wanted() {
+  const char* value = std::getenv("ETAP_CUDA_GRAPHS");
+  return value == nullptr || std::strcmp(value, "off") != 0;
 }
 
 std::uint16_t* narrow(const TensorView& view) {
@@ -88,6 +96,20 @@ class CudaBackend final : public Backend {
     step_.begin(layout, stream());
     planned_ = false;
   }
+
+  bool replay_step() override {
+    const StepLayout& layout = step_.layout();
+    const bool decodes_only = layout.expanded.empty() && !layout.absorbed.empty();
+    const bool fixed =
+        decoder_ == nullptr || decoder_->calls_are_fixed(step_.host_context_lengths());
+    const bool sums_on_device = reduce_ != nullptr || !reduce_tried_;
+    if (!graphs_wanted_ || !decodes_only || !fixed || !sums_on_device) return false;
+    const auto rows = static_cast<std::int64_t>(layout.tokens.size());
+    return graphs_.replay({rows, layout.absorbed_rows, step_.absorbed_block_stride(),
+                           static_cast<std::int64_t>(layout.logit_rows.size())},
+                          step_.generation() + mixture_.generation(), stream());
+  }
+  void end_step() override { graphs_.finish(stream()); }
 
   void embedding(const Weight& table, std::int64_t first_token, const TensorView& out) override {
     EmbeddingTable rows = as<EmbeddingWeight>(table).table;
@@ -232,9 +254,9 @@ class CudaBackend final : public Backend {
     std::memcpy(host, bounce, width * rows);
   }
 
- private:
   cudaStream_t stream() const { return stream_.get(); }
 
+ private:
   WeightUploader& uploader() {
     CUDA_CHECK(cudaSetDevice(device_.ordinal));
     return uploader_;
@@ -297,6 +319,8 @@ class CudaBackend final : public Backend {
   StepArrays step_;
   ExpandedAttention expanded_;
   Mixture mixture_;
+  StepGraphs graphs_;
+  const bool graphs_wanted_ = graphs_wanted();
   std::unique_ptr<LatentDecoder> decoder_;
   bool decoder_made_ = false;
   bool planned_ = false;
@@ -310,6 +334,10 @@ class CudaBackend final : public Backend {
 
 std::unique_ptr<Backend> create_backend(int rank, int rank_count) {
   return std::make_unique<CudaBackend>(rank, rank_count);
+}
+
+cudaStream_t stream_of(const Backend& backend) {
+  return static_cast<const CudaBackend&>(backend).stream();
 }
 
 }  // namespace etap::cuda

@@ -2,6 +2,8 @@
 
 #include <cuda_runtime_api.h>
 
+#include <cstdlib>
+
 #include "backend/cuda/cuda_check.h"
 #include "base/error.h"
 
@@ -21,6 +23,9 @@ constexpr int kHopperMinor = 0;
 }  // namespace
 
 Device open_device(int rank, int rank_count) {
+  // Kernels of several ranks wait for each other; loading one at its first launch could wait for
+  // them.
+  setenv("CUDA_MODULE_LOADING", "EAGER", 0);
   int count = 0;
   const cudaError_t status = cudaGetDeviceCount(&count);
   if (status != cudaSuccess) {

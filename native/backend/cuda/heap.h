@@ -37,11 +37,11 @@ class GrowingArray {
     return array_.data();
   }
   // Changes whenever earlier pointers have become invalid.
-  int generation() const { return generation_; }
+  std::int64_t generation() const { return generation_; }
 
  private:
   DeviceArray<T> array_;
-  int generation_ = 0;
+  std::int64_t generation_ = 0;
 };
 
 }  // namespace etap::cuda

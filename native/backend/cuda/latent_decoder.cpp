@@ -33,6 +33,10 @@ class EtapLatentDecoder final : public LatentDecoder {
     }
   }
 
+  bool calls_are_fixed(std::span<const std::int32_t> lengths) const override {
+    return part_end(lengths, 0) == lengths.size();
+  }
+
   void decode(const LatentRows& rows, cudaStream_t stream) override {
     for (std::size_t part = 0; part < parts_.size(); ++part) {
       const auto first = static_cast<std::int64_t>(parts_[part]);

@@ -28,6 +28,8 @@ class LatentDecoder {
   // last layer has run.
   virtual void plan(std::span<const std::int32_t> lengths, const std::int32_t* device_lengths,
                     cudaStream_t stream) = 0;
+  // Whether the calls that plan and decode make depend on nothing of `lengths` but their number.
+  virtual bool calls_are_fixed(std::span<const std::int32_t> lengths) const = 0;
   // One layer over the planned rows.
   virtual void decode(const LatentRows& rows, cudaStream_t stream) = 0;
 };

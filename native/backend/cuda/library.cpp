@@ -19,6 +19,8 @@ __attribute__((visibility("default"))) void etap_cuda_copy(void* target, const v
                                                            std::size_t bytes) {
   CUDA_CHECK(cudaDeviceSynchronize());
   CUDA_CHECK(cudaMemcpy(target, source, bytes, cudaMemcpyDefault));
+  // A copy from ordinary memory may return before it has reached the device.
+  CUDA_CHECK(cudaDeviceSynchronize());
 }
 
 }  // extern "C"

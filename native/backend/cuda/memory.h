@@ -21,7 +21,9 @@ class PagedCache final : public LatentCache {
       : blocks_(blocks),
         layer_values_(blocks * kBlockTokens * width),
         values_(static_cast<std::size_t>(layers * layer_values_)) {
+    // On the default stream, which the backend's own does not wait for.
     CUDA_CHECK(cudaMemset(values_.data(), 0, values_.bytes()));
+    CUDA_CHECK(cudaStreamSynchronize(nullptr));
   }
 
   std::int64_t block_count() const { return blocks_; }

@@ -23,6 +23,12 @@ void Mixture::route(const RoutingParams& params, const TensorView& logits, const
   choose_experts(params, logits, bias, arrays, stream);
 }
 
+std::int64_t Mixture::generation() const {
+  return chosen_.generation() + weights_.generation() + pair_rows_.generation() +
+         choice_pair_.generation() + tiles_.generation() + tile_count_.generation() +
+         inner_.generation() + pair_out_.generation();
+}
+
 void Mixture::run(const TensorView& x, const ExpertsWeight& experts, bool accumulate,
                   const TensorView& out, cudaStream_t stream) {
   for (std::int64_t row = 0; row < x.rows; row += kRowsMax) {

@@ -14,6 +14,9 @@ class Mixture {
   void run(const TensorView& x, const ExpertsWeight& experts, bool accumulate,
            const TensorView& out, cudaStream_t stream);
 
+  // Changes when the address of some workspace does.
+  std::int64_t generation() const;
+
  private:
   void run_rows(const TensorView& x, const ExpertsWeight& experts, std::int64_t first_row,
                 bool accumulate, const TensorView& out, cudaStream_t stream);

@@ -1,6 +1,7 @@
 #include "backend/cuda/step_arrays.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "base/check.h"
 
@@ -45,12 +46,20 @@ void StepArrays::begin(const StepLayout& layout, cudaStream_t stream) {
   CUDA_CHECK(cudaEventRecord(copied_, stream));
 }
 
+std::int64_t StepArrays::generation() const {
+  return tokens_.generation() + positions_.generation() + slots_.generation() +
+         logit_rows_.generation() + absorbed_index_.generation() + context_lengths_.generation() +
+         absorbed_blocks_.generation() + expanded_blocks_.generation();
+}
+
 void StepArrays::add_absorbed(const StepLayout& layout) {
   const auto rows = static_cast<std::size_t>(layout.absorbed_rows);
   std::int64_t blocks = 0;
   for (const AttentionSegment& segment : layout.absorbed) {
     blocks = std::max(blocks, block_count(context_of(segment)));
   }
+  // Rounded up, so that steps of one shape stay of one shape while contexts grow.
+  blocks = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(blocks)));
   absorbed_stride_ = blocks;
   std::int32_t* index = absorbed_index_.prepare(rows);
   std::int32_t* lengths = context_lengths_.prepare(rows);

@@ -38,6 +38,8 @@ class StepArray {
     CUDA_CHECK(
         cudaMemcpyAsync(device_.data(), host_, size_ * sizeof(T), cudaMemcpyHostToDevice, stream));
   }
+  // Changes when the device address does.
+  std::int64_t generation() const { return static_cast<std::int64_t>(capacity_); }
   const T* device() const { return device_.data(); }
   const T* host() const { return host_; }
   std::size_t size() const { return size_; }
@@ -86,6 +88,9 @@ class StepArrays {
   }
   const std::int32_t* absorbed_blocks() const { return absorbed_blocks_.device(); }
   std::int64_t absorbed_block_stride() const { return absorbed_stride_; }
+
+  // Changes when a device address does.
+  std::int64_t generation() const;
 
   // Block table of expanded segment `index`.
   const std::int32_t* expanded_blocks(std::size_t index) const {

@@ -76,7 +76,7 @@ void check_pair(const std::string& name, const HostMatrix& gate, const HostMatri
 }  // namespace
 
 WeightUploader::WeightUploader(cudaStream_t stream) : stream_(stream), nan_at_(1) {
-  nan_at_.upload({&kNoNan, 1});
+  clear_nan();
 }
 
 WeightHandle WeightUploader::vector(const HostTensor& values) {
@@ -263,13 +263,18 @@ MatrixTable WeightUploader::keep_table(MatrixForm form, const std::vector<Matrix
   return {form, views.front(), place, static_cast<int>(views.size())};
 }
 
+void WeightUploader::clear_nan() {
+  CUDA_CHECK(
+      cudaMemcpyAsync(nan_at_.data(), &kNoNan, sizeof kNoNan, cudaMemcpyHostToDevice, stream_));
+}
+
 void WeightUploader::finish(const std::string& name) {
   unsigned long long nan_at = kNoNan;
   CUDA_CHECK(
       cudaMemcpyAsync(&nan_at, nan_at_.data(), sizeof nan_at, cudaMemcpyDeviceToHost, stream_));
   CUDA_CHECK(cudaStreamSynchronize(stream_));
   if (nan_at == kNoNan) return;
-  nan_at_.upload({&kNoNan, 1});
+  clear_nan();
   throw Error("ETAP_ERR_TENSOR", "tensor " + name + " holds NaN at element " +
                                      std::to_string(nan_at) +
                                      "; FP8 weights must be finite. Download the checkpoint again");

@@ -91,6 +91,8 @@ class WeightUploader {
                          std::int64_t columns, std::int64_t row_stride, std::int64_t column_stride,
                          std::int64_t head_stride, std::int64_t& bytes);
   MatrixTable keep_table(MatrixForm form, const std::vector<MatrixView>& views);
+  void clear_nan();
+  // Waits for the device; throws ETAP_ERR_TENSOR when a NaN was met.
   void finish(const std::string& name);
 
   cudaStream_t stream_;

@@ -2,6 +2,8 @@
 // median time of one layer's call, bandwidth, arithmetic rate, share of the measured read ceiling,
 // ratio to the floor of a kernel that pads its rows to 64, error against double precision.
 //
+// "padded" is the floor of a kernel that pads its rows to 64 over the measured time.
+//
 //   decode_bench [--json PATH] [--quick] [--shape HEADSxQLENxBATCHxLENGTH[:fixed|:balanced]]...
 //
 // A call is one layer in a chain of layers in a CUDA graph, each with a KV pool of its own, so that
@@ -154,15 +156,26 @@ struct Ceiling {
   double best() const { return std::max(load, copy); }
 };
 
+// The least time of a kernel that pads its query rows to 64, at the tensor rate of the data sheet.
+double padded_floor_us(const BenchResult& r, const Ceiling& ceiling) {
+  constexpr double kTensorRate = 989e12;
+  constexpr int kPaddedRows = 64;
+  const int rows = r.shape.heads * r.shape.query_length;
+  const double padding =
+      static_cast<double>((rows + kPaddedRows - 1) / kPaddedRows * kPaddedRows) / rows;
+  return 1e6 * std::max(r.bytes / ceiling.best(), r.flops * padding / kTensorRate);
+}
+
 void print_row(const BenchResult& r, const Ceiling& ceiling) {
   const double seconds = r.call_us * 1e-6;
   char error[16] = "-";
   if (!(r.relative_error < 0)) std::snprintf(error, sizeof error, "%.1e", r.relative_error);
-  std::printf("%5d %4d %5d %6d %-8s %9.2f %7.0f %7.1f %6.1f%% %6.2f %8s %6.2f\n", r.shape.heads,
-              r.shape.query_length, r.shape.batch, r.shape.length,
+  std::printf("%5d %4d %5d %6d %-8s %9.2f %7.0f %7.1f %6.1f%% %6.2f %8s %6.2f %6.2f\n",
+              r.shape.heads, r.shape.query_length, r.shape.batch, r.shape.length,
               r.shape.policy == SplitPolicy::kFixed ? "fixed" : "balanced", r.call_us,
               r.bytes / seconds * 1e-9, r.flops / seconds * 1e-12,
-              r.bytes / seconds / ceiling.best() * 100, r.p99_us / r.call_us, error, r.plan_us);
+              r.bytes / seconds / ceiling.best() * 100, r.p99_us / r.call_us, error, r.plan_us,
+              padded_floor_us(r, ceiling) / r.call_us);
 }
 
 void write_json(const char* path, const char* device, const Ceiling& ceiling,
@@ -221,16 +234,19 @@ int run(int argc, char** argv) {
 
   cudaStream_t stream = nullptr;
   CUDA_CHECK(cudaStreamCreate(&stream));
-  std::vector<BenchResult> results;
-  for (const BenchShape& shape : shapes) results.push_back(run_shape(shape, stream));
-  CUDA_CHECK(cudaStreamDestroy(stream));
-
   std::printf("%s, %d SMs; read ceiling %.0f GB/s (loads %.0f, copy engine %.0f)\n",
               properties.name, ctas, ceiling.best() * 1e-9, ceiling.load * 1e-9,
               ceiling.copy * 1e-9);
-  std::printf("%5s %4s %5s %6s %-8s %9s %7s %7s %7s %6s %8s %6s\n", "heads", "qlen", "batch",
-              "length", "split", "us/call", "GB/s", "TFLOPS", "ceiling", "p99/m", "error", "plan");
-  for (const BenchResult& result : results) print_row(result, ceiling);
+  std::printf("%5s %4s %5s %6s %-8s %9s %7s %7s %7s %6s %8s %6s %6s\n", "heads", "qlen", "batch",
+              "length", "split", "us/call", "GB/s", "TFLOPS", "ceiling", "p99/m", "error", "plan",
+              "padded");
+  std::vector<BenchResult> results;
+  for (const BenchShape& shape : shapes) {
+    results.push_back(run_shape(shape, stream));
+    print_row(results.back(), ceiling);
+    std::fflush(stdout);
+  }
+  CUDA_CHECK(cudaStreamDestroy(stream));
   if (json != nullptr) write_json(json, properties.name, ceiling, results);
   return 0;
 }

@@ -11,8 +11,15 @@ template <typename... Parameters, typename... Arguments>
 void launch(void (*kernel)(Parameters...), dim3 grid, int threads, cudaStream_t,
             const Arguments&... arguments) {
   if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
-  emulation::run_grid({grid.x, grid.y, grid.z}, threads,
-                      [&] { kernel(static_cast<Parameters>(arguments)...); });
+  const auto run = [=] {
+    emulation::run_grid({grid.x, grid.y, grid.z}, threads,
+                        [&] { kernel(static_cast<Parameters>(arguments)...); });
+  };
+  if (emulated_capture == nullptr) {
+    run();
+  } else {
+    emulated_capture->calls.push_back(run);
+  }
 }
 
 inline dim3 grid_for(std::int64_t count, int threads) {

@@ -29,16 +29,16 @@ TEST("every row count gets a compiled layout with the least padding") {
     const RowLayout layout = row_layout(rows);
     CHECK(layout.padded_rows() >= rows);
     CHECK(layout.rows == 8 || layout.rows == 16 || layout.rows == 24 || layout.rows == 32);
-    CHECK(layout.cluster == 1 || layout.cluster == 2 || layout.cluster == 4);
-    if (layout.cluster > 1) CHECK(layout.rows >= 24);
+    CHECK_EQ(layout.cluster, 1);
+    if (layout.passes > 1) CHECK(layout.rows >= 24);
     if (rows <= kRowsPerCtaMax) CHECK(layout.padded_rows() < rows + kRowsStep);
-    if (rows <= kRowsPerCtaMax * kClusterMax) CHECK_EQ(layout.passes, 1);
+    if (rows <= kRowsPerCtaMax) CHECK_EQ(layout.passes, 1);
   }
   CHECK_EQ(row_layout(16).rows, 16);
-  CHECK_EQ(row_layout(48).cluster, 2);
+  CHECK_EQ(row_layout(48).passes, 2);
   CHECK_EQ(row_layout(48).rows, 24);
-  CHECK_EQ(row_layout(128).cluster, 4);
-  CHECK_EQ(row_layout(512).passes, 4);
+  CHECK_EQ(row_layout(128).passes, 4);
+  CHECK_EQ(row_layout(512).passes, 16);
 }
 
 }  // namespace etap::cuda

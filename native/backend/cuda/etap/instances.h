@@ -9,9 +9,5 @@ const DecodeLauncher& decode_rows8(DType dtype);
 const DecodeLauncher& decode_rows16(DType dtype);
 const DecodeLauncher& decode_rows24(DType dtype);
 const DecodeLauncher& decode_rows32(DType dtype);
-const DecodeLauncher& decode_rows24_cluster2(DType dtype);
-const DecodeLauncher& decode_rows32_cluster2(DType dtype);
-const DecodeLauncher& decode_rows24_cluster4(DType dtype);
-const DecodeLauncher& decode_rows32_cluster4(DType dtype);
 
 }  // namespace etap::cuda

@@ -19,10 +19,6 @@ constexpr Entry kInstances[] = {
     {16, 1, decode_rows16},
     {24, 1, decode_rows24},
     {32, 1, decode_rows32},
-    {24, 2, decode_rows24_cluster2},
-    {32, 2, decode_rows32_cluster2},
-    {24, 4, decode_rows24_cluster4},
-    {32, 4, decode_rows32_cluster4},
 };
 
 }  // namespace

@@ -16,9 +16,9 @@ bool x_aligned(const Product& product) {
          product.x_stride % kLaneValues == 0 && product.x_group_stride % kLaneValues == 0;
 }
 
-template <MatrixForm kForm, int kTiles, int kColumns, int kWarps>
+template <MatrixForm kForm, int kTiles, int kColumns, int kWarps, int kStages>
 void launch_packed(const Product& product, cudaStream_t stream) {
-  using Kernel = PackedProduct<kForm, kTiles, kColumns, kWarps>;
+  using Kernel = PackedProduct<kForm, kTiles, kColumns, kWarps, kStages>;
   const int tile_outputs = (product.gated ? kTileRows / 2 : kTileRows) * kTiles * kWarps;
   const int tiles =
       product.tiles != nullptr ? product.tile_capacity : ceil_of(product.rows, Kernel::kTileRowsX);
@@ -29,20 +29,35 @@ void launch_packed(const Product& product, cudaStream_t stream) {
          x_aligned(product));
 }
 
-// The more rows share the weights, the more weights a CTA takes, so that reading x does not cost
-// more than reading them.
+// CTAs below which a product leaves much of an H20 (78 SMs) or H200 (132) idle.
+constexpr int kCtasWanted = 128;
+
+// CTAs of `outputs` outputs and `rows` rows each. Experts always make enough.
+bool makes_enough(const Product& product, int outputs, int rows) {
+  if (product.tiles != nullptr) return true;
+  const int per_tile = product.gated ? outputs / 2 : outputs;
+  return ceil_of(product.matrix.outputs, per_tile) * ceil_of(product.rows, rows) * product.groups >=
+         kCtasWanted;
+}
+
+// The more rows share the weights, the more weights a CTA takes, so that
+// reading x does not cost more than reading them; unless that leaves too few
+// CTAs.
 template <MatrixForm kForm>
 void multiply_packed(const Product& product, int hint, cudaStream_t stream) {
-  switch (tile_rows(kForm, hint)) {
-    case 8:
-      return launch_packed<kForm, 1, 1, 1>(product, stream);
-    case 16:
-      return launch_packed<kForm, 1, 2, 2>(product, stream);
-    case 32:
-      return launch_packed<kForm, 2, 4, 2>(product, stream);
-    default:
-      return launch_packed<kForm, 2, 8, 2>(product, stream);
+  const int rows = tile_rows(kForm, hint);
+  if (rows == 8) return launch_packed<kForm, 1, 1, 1, 1>(product, stream);
+  if (rows == 16) {
+    if (makes_enough(product, 32, 16)) return launch_packed<kForm, 1, 2, 2, 1>(product, stream);
+    return launch_packed<kForm, 1, 2, 1, 1>(product, stream);
   }
+  if (rows == 64 && makes_enough(product, 64, 64)) {
+    return launch_packed<kForm, 2, 8, 2, 0>(product, stream);
+  }
+  if (rows == 64 || !makes_enough(product, 64, 32)) {
+    return launch_packed<kForm, 2, 4, 1, 1>(product, stream);
+  }
+  launch_packed<kForm, 2, 4, 2, 1>(product, stream);
 }
 
 }  // namespace

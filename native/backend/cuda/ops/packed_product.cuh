@@ -1,6 +1,7 @@
-// Products with packed weights: the weights lie on the M side of the matrix instruction, the few
-// rows of activations on its N side, so that a decode step pads rows to 8 and reads each weight
-// once, straight into registers, in the order in which it lies in memory.
+// Products with packed weights: the weights lie on the M side of the matrix
+// instruction, the few rows of activations on its N side, so that a decode step
+// pads rows to 8 and reads each weight once, straight into registers, in the
+// order in which it lies in memory.
 #pragma once
 
 #include "backend/cuda/ops/fragments.cuh"
@@ -42,14 +43,16 @@ struct WeightBlock<MatrixForm::kE4m3> {
 template <MatrixForm kForm>
 inline constexpr int kTileBlockBytes = WeightBlock<kForm>::kLoads* kLanes * 16;
 
-// kTiles tiles of weights by kColumns groups of 8 rows of x, per warp; kWarps warps side by side.
-template <MatrixForm kForm, int kTiles, int kColumns, int kWarps>
+// kTiles tiles of weights by kColumns groups of 8 rows of x, per warp; kWarps
+// warps side by side. kStages blocks of a warp's columns are on their way while
+// one multiplies; 0: x is loaded as it is needed, for want of registers.
+template <MatrixForm kForm, int kTiles, int kColumns, int kWarps, int kStages>
 struct PackedProduct {
   static constexpr int kThreads = kBlockGroups * kWarps * kLanes;
   static constexpr int kTileRowsX = kColumns * kTileColumns;
   static constexpr bool kScaled = kForm == MatrixForm::kE4m3;
-  // Where registers allow it the next block is on its way while this one multiplies.
-  static constexpr bool kAhead = kTiles == 1;
+  static constexpr bool kStagedX = kStages > 0;
+  static constexpr int kStageCount = kStagedX ? kStages : 1;
   static constexpr int kSums = kTiles * kColumns;
   using Block = WeightBlock<kForm>;
 
@@ -60,44 +63,103 @@ struct PackedProduct {
     int warp;    // which tiles
   };
 
-  static __device__ void load_block(const MatrixView& matrix, int tile, int tiles, int block,
-                                    Block& out) {
-    if (tile >= tiles || block >= matrix.blocks) {
-#pragma unroll
-      for (int i = 0; i < Block::kLoads; ++i) out.words[i] = make_uint4(0, 0, 0, 0);
-      return;
-    }
-    const auto* source =
-        static_cast<const std::uint8_t*>(matrix.values) +
-        (static_cast<std::int64_t>(tile) * matrix.blocks + block) * kTileBlockBytes<kForm>;
-    const uint4* words = reinterpret_cast<const uint4*>(source) + threadIdx.x % kLanes;
-#pragma unroll
-    for (int i = 0; i < Block::kLoads; ++i) out.words[i] = load_once(words + i * kLanes);
+  // What a warp multiplies: its tiles of the matrix, its rows of x.
+  struct Operands {
+    MatrixView matrix;
+    int first_tile;
+    int tiles;
+    const std::uint16_t* rows[kColumns];
+    bool aligned;
+  };
+
+  struct Stage {
+    Block weights[kTiles];
+    float scales[kTiles][2];
+    uint4 x[kStagedX ? kColumns : 1][kSpansPerBlock];
+  };
+
+  static __device__ __forceinline__ int block_begin(const MatrixView& matrix, int block) {
+    return block == 0 ? 0 : matrix.first_columns + (block - 1) * kBlockColumns;
+  }
+  static __device__ __forceinline__ int block_width(const MatrixView& matrix, int block) {
+    return min(block == 0 ? matrix.first_columns : kBlockColumns,
+               matrix.columns - block_begin(matrix, block));
   }
 
-  // sums (+)= the block's products; in 8 bits the block's own sum is scaled row by row first.
-  static __device__ void multiply_block(const MatrixView& matrix, const Lane& lane, int first_tile,
-                                        int tiles, int block, const Block (&weights)[kTiles],
-                                        const std::uint16_t* const (&rows)[kColumns], bool aligned,
-                                        float (&sums)[kSums][4]) {
-    const int begin = block == 0 ? 0 : matrix.first_columns + (block - 1) * kBlockColumns;
-    const int width =
-        min(block == 0 ? matrix.first_columns : kBlockColumns, matrix.columns - begin);
+  static __device__ __forceinline__ uint4 load_x(const Operands& operands, const Lane& lane, int c,
+                                                 int block, int span) {
+    const int begin = block_begin(operands.matrix, block);
+    const int width = block_width(operands.matrix, block);
+    const int column = span * kSpan + lane.within * kLaneValues;
+    if (operands.aligned && width == kBlockColumns) {
+      if (operands.rows[c] == nullptr) return make_uint4(0, 0, 0, 0);
+      return *reinterpret_cast<const uint4*>(operands.rows[c] + begin + column);
+    }
+    return load_values(operands.rows[c], begin + column, width - column, operands.aligned);
+  }
+
+  // Everything that the block needs, at once, so that its latencies overlap.
+  static __device__ __forceinline__ void load_stage(const Operands& operands, const Lane& lane,
+                                                    int block, Stage& stage) {
+    if (block >= operands.matrix.blocks) return;
+#pragma unroll
+    for (int t = 0; t < kTiles; ++t) {
+      const int tile = operands.first_tile + t;
+      if (tile >= operands.tiles) {
+#pragma unroll
+        for (int i = 0; i < Block::kLoads; ++i) stage.weights[t].words[i] = make_uint4(0, 0, 0, 0);
+        stage.scales[t][0] = stage.scales[t][1] = 0.0f;
+        continue;
+      }
+      const std::int64_t tile_block =
+          static_cast<std::int64_t>(tile) * operands.matrix.blocks + block;
+      const uint4* words =
+          reinterpret_cast<const uint4*>(static_cast<const std::uint8_t*>(operands.matrix.values) +
+                                         tile_block * kTileBlockBytes<kForm>) +
+          threadIdx.x % kLanes;
+#pragma unroll
+      for (int i = 0; i < Block::kLoads; ++i) {
+        stage.weights[t].words[i] = load_once(words + i * kLanes);
+      }
+      if constexpr (kScaled) {
+        const float* scales = operands.matrix.scales + tile_block * kTileRows + lane.group;
+        stage.scales[t][0] = scales[0];
+        stage.scales[t][1] = scales[kTileRows / 2];
+      }
+    }
+    if constexpr (kStagedX) {
+#pragma unroll
+      for (int c = 0; c < kColumns; ++c) {
+#pragma unroll
+        for (int span = 0; span < kSpansPerBlock; ++span) {
+          stage.x[c][span] = load_x(operands, lane, c, block, span);
+        }
+      }
+    }
+  }
+
+  // sums (+)= the block's products; in 8 bits the block's own sum is scaled row
+  // by row first.
+  static __device__ __forceinline__ void multiply_stage(const Operands& operands, const Lane& lane,
+                                                        int block, const Stage& stage,
+                                                        float (&sums)[kSums][4]) {
     float parts[kSums][4] = {};
 #pragma unroll
     for (int span = 0; span < kSpansPerBlock; ++span) {
-      if (span * kSpan >= width) break;
-      const int column = span * kSpan + lane.within * kLaneValues;
       uint4 x[kColumns];
 #pragma unroll
       for (int c = 0; c < kColumns; ++c) {
-        x[c] = load_values(rows[c], begin + column, width - column, aligned);
+        if constexpr (kStagedX) {
+          x[c] = stage.x[c][span];
+        } else {
+          x[c] = load_x(operands, lane, c, block, span);
+        }
       }
 #pragma unroll
       for (int t = 0; t < kTiles; ++t) {
         uint4 row;
         uint4 row8;
-        weights[t].span(span, row, row8);
+        stage.weights[t].span(span, row, row8);
 #pragma unroll
         for (int c = 0; c < kColumns; ++c) {
           multiply_span(kScaled ? parts[t * kColumns + c] : sums[t * kColumns + c], row, row8,
@@ -108,26 +170,19 @@ struct PackedProduct {
     if constexpr (kScaled) {
 #pragma unroll
       for (int t = 0; t < kTiles; ++t) {
-        if (first_tile + t >= tiles) break;
-        const float* scales =
-            matrix.scales +
-            (static_cast<std::int64_t>(first_tile + t) * matrix.blocks + block) * kTileRows;
-        const float scale = scales[lane.group];
-        const float scale8 = scales[lane.group + kTileRows / 2];
 #pragma unroll
         for (int c = 0; c < kColumns; ++c) {
           float(&sum)[4] = sums[t * kColumns + c];
           const float(&part)[4] = parts[t * kColumns + c];
-          sum[0] = fmaf(scale, part[0], sum[0]);
-          sum[1] = fmaf(scale, part[1], sum[1]);
-          sum[2] = fmaf(scale8, part[2], sum[2]);
-          sum[3] = fmaf(scale8, part[3], sum[3]);
+#pragma unroll
+          for (int i = 0; i < 4; ++i) sum[i] = fmaf(stage.scales[t][i / 2], part[i], sum[i]);
         }
       }
     }
   }
 
-  // Adds the sums of the warps that share a product, in order; warp 0 of them has the result.
+  // Adds the sums of the warps that share a product, in order; warp 0 of them
+  // has the result.
   static __device__ void merge(const Lane& lane, float (&sums)[kSums][4]) {
     __shared__ float4 exchange[kWarps][kSums][kLanes];
     const int own = static_cast<int>(threadIdx.x) % kLanes;
@@ -200,33 +255,33 @@ struct PackedProduct {
     const int tiles = (matrix.outputs + tile_outputs - 1) / tile_outputs;
     const int first_tile = (static_cast<int>(blockIdx.x) * kWarps + lane.warp) * kTiles;
 
-    const std::uint16_t* x_rows[kColumns];
+    Operands operands{matrix, first_tile, tiles, {}, false};
+    operands.aligned = x_aligned && matrix.first_columns % kLaneValues == 0;
 #pragma unroll
     for (int c = 0; c < kColumns; ++c) {
       const int within = c * kTileColumns + lane.group;
-      x_rows[c] = within < rows.count
-                      ? static_cast<const std::uint16_t*>(product.x) +
-                            map_row(product.x_rows, rows.first + within) * product.x_stride +
-                            rows.group * product.x_group_stride
-                      : nullptr;
+      operands.rows[c] = within < rows.count
+                             ? static_cast<const std::uint16_t*>(product.x) +
+                                   map_row(product.x_rows, rows.first + within) * product.x_stride +
+                                   rows.group * product.x_group_stride
+                             : nullptr;
     }
-    const bool aligned = x_aligned && matrix.first_columns % kLaneValues == 0;
     float sums[kSums][4] = {};
-    Block next[kTiles];
-    if constexpr (kAhead) load_block(matrix, first_tile, tiles, lane.blocks, next[0]);
-#pragma unroll 1
-    for (int block = lane.blocks; block < matrix.blocks; block += kBlockGroups) {
-      Block weights[kTiles];
-      if constexpr (kAhead) {
-        weights[0] = next[0];
-        load_block(matrix, first_tile, tiles, block + kBlockGroups, next[0]);
-      } else {
+    Stage stages[kStageCount];
 #pragma unroll
-        for (int t = 0; t < kTiles; ++t) {
-          load_block(matrix, first_tile + t, tiles, block, weights[t]);
-        }
+    for (int i = 0; i < kStageCount; ++i) {
+      load_stage(operands, lane, lane.blocks + i * kBlockGroups, stages[i]);
+    }
+    constexpr int kAhead = kStageCount * kBlockGroups;
+#pragma unroll 1
+    for (int first = lane.blocks; first < matrix.blocks; first += kAhead) {
+#pragma unroll
+      for (int i = 0; i < kStageCount; ++i) {
+        const int block = first + i * kBlockGroups;
+        if (block >= matrix.blocks) break;
+        multiply_stage(operands, lane, block, stages[i], sums);
+        load_stage(operands, lane, block + kAhead, stages[i]);
       }
-      multiply_block(matrix, lane, first_tile, tiles, block, weights, x_rows, aligned, sums);
     }
     merge(lane, sums);
     if (lane.blocks == 0) store(product, matrix, rows, lane, first_tile, sums);

@@ -10,33 +10,34 @@ constexpr int kGroupThreads = 1024;
 constexpr int kCombineThreads = 256;
 constexpr float kNegativeInfinity = -__builtin_huge_valf();
 
-// The larger value; of equal ones the lower index. NaN loses against every number.
 struct Best {
   float value;
   int index;
 };
-__device__ bool better(const Best& a, const Best& b) {
-  const bool a_nan = a.value != a.value;
-  const bool b_nan = b.value != b.value;
-  if (a_nan != b_nan) return b_nan;
-  if (a.value != b.value && !a_nan) return a.value > b.value;
-  return a.index < b.index;
+
+// Orders like the values, NaN below all.
+__device__ std::uint32_t ordered(float value) {
+  if (value != value) return 0;
+  const std::uint32_t bits = float_bits(value + 0.0f);
+  return (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
 }
 
-// Over values [begin, end), by a warp; the same in every lane.
+// The largest of values [begin, end), the first of equal ones, by a warp; the
+// same in every lane.
 __device__ Best best_of(const float* values, int begin, int end) {
-  Best best{kNegativeInfinity, kExpertsMax};
+  std::uint32_t key = 0;
+  int index = end;
   for (int i = begin + static_cast<int>(threadIdx.x); i < end; i += kLanes) {
-    const Best candidate{values[i], i};
-    if (best.index == kExpertsMax || better(candidate, best)) best = candidate;
-  }
-  for (int mask = kLanes / 2; mask > 0; mask /= 2) {
-    const Best other{shuffle_xor(best.value, mask), shuffle_xor(best.index, mask)};
-    if (other.index != kExpertsMax && (best.index == kExpertsMax || better(other, best))) {
-      best = other;
+    const std::uint32_t candidate = ordered(values[i]);
+    if (index == end || candidate > key) {
+      key = candidate;
+      index = i;
     }
   }
-  return best;
+  const std::uint32_t largest = warp_maximum(index == end ? 0u : key);
+  const bool holds = index != end && key == largest;
+  index = static_cast<int>(warp_minimum(holds ? static_cast<std::uint32_t>(index) : 0xFFFFFFFFu));
+  return {values[index], index};
 }
 
 __device__ void write_scores(const RoutingParams& params, const float* logits, float* scores) {
@@ -56,7 +57,8 @@ __device__ void write_scores(const RoutingParams& params, const float* logits, f
   for (int i = lane; i < count; i += kLanes) scores[i] /= sum;
 }
 
-// Leaves minus infinity in `ranked` for every expert outside the kept groups. `groups`: space.
+// Leaves minus infinity in `ranked` for every expert outside the kept groups.
+// `groups`: space.
 __device__ void mask_groups(const RoutingParams& params, float* ranked, float* groups) {
   const int size = static_cast<int>(params.experts / params.groups);
   const int count = static_cast<int>(params.groups);
@@ -115,7 +117,8 @@ __global__ void __launch_bounds__(kLanes)
     sum += scores[best];
     __syncwarp();
     if (lane == 0) {
-      // NaN, not minus infinity: an expert is not chosen twice even when nothing else is left.
+      // NaN, not minus infinity: an expert is not chosen twice even when
+      // nothing else is left.
       ranked[best] = __builtin_nanf("");
       chosen[i] = best;
       weights[i] = scores[best];
@@ -128,7 +131,56 @@ __global__ void __launch_bounds__(kLanes)
   }
 }
 
-// One CTA. The order of an expert's pairs is free: each pair's result depends on its row alone.
+// Where each expert's pairs and tiles begin: sums of 32 experts each, then of
+// those.
+__device__ void place_experts(int experts, int rows_per_tile, const int* counts, int* next_pair,
+                              int* first_tile, std::int32_t* tile_count) {
+  constexpr int kSpans = kExpertsMax / kLanes;
+  __shared__ int span_pairs[kSpans + 1];
+  __shared__ int span_tiles[kSpans + 1];
+  const auto tiles_of = [&](int count) { return (count + rows_per_tile - 1) / rows_per_tile; };
+  const int thread = static_cast<int>(threadIdx.x);
+  const int begin = thread * kLanes;
+  const int end = min(experts, begin + kLanes);
+  if (thread < kSpans) {
+    int pairs = 0;
+    int tiles = 0;
+    for (int expert = begin; expert < end; ++expert) {
+      pairs += counts[expert];
+      tiles += tiles_of(counts[expert]);
+    }
+    span_pairs[thread] = pairs;
+    span_tiles[thread] = tiles;
+  }
+  __syncthreads();
+  if (thread == 0) {
+    int pairs = 0;
+    int tiles = 0;
+    for (int span = 0; span < kSpans; ++span) {
+      const int more_pairs = span_pairs[span];
+      const int more_tiles = span_tiles[span];
+      span_pairs[span] = pairs;
+      span_tiles[span] = tiles;
+      pairs += more_pairs;
+      tiles += more_tiles;
+    }
+    *tile_count = tiles;
+  }
+  __syncthreads();
+  if (thread < kSpans) {
+    int pair = span_pairs[thread];
+    int tile = span_tiles[thread];
+    for (int expert = begin; expert < end; ++expert) {
+      next_pair[expert] = pair;
+      first_tile[expert] = tile;
+      pair += counts[expert];
+      tile += tiles_of(counts[expert]);
+    }
+  }
+}
+
+// One CTA. The order of an expert's pairs is free: each pair's result depends
+// on its row alone.
 __global__ void __launch_bounds__(kGroupThreads)
     group_kernel(const int experts, const int pairs, const int per_row, const int rows_per_tile,
                  const RoutingArrays arrays) {
@@ -140,17 +192,7 @@ __global__ void __launch_bounds__(kGroupThreads)
   __syncthreads();
   for (int i = thread; i < pairs; i += kGroupThreads) atomicAdd(&counts[arrays.chosen[i]], 1);
   __syncthreads();
-  if (thread == 0) {
-    int pair = 0;
-    int tile = 0;
-    for (int expert = 0; expert < experts; ++expert) {
-      next_pair[expert] = pair;
-      first_tile[expert] = tile;
-      pair += counts[expert];
-      tile += (counts[expert] + rows_per_tile - 1) / rows_per_tile;
-    }
-    *arrays.tile_count = tile;
-  }
+  place_experts(experts, rows_per_tile, counts, next_pair, first_tile, arrays.tile_count);
   __syncthreads();
   for (int expert = thread; expert < experts; expert += kGroupThreads) {
     for (int done = 0, tile = first_tile[expert]; done < counts[expert];

@@ -44,6 +44,64 @@ __global__ void embed_kernel(const EmbeddingTable table, const std::int32_t* tok
   }
 }
 
+// Rows of up to 8192 values stay in registers between the two passes over them.
+constexpr int kVector = 4;
+constexpr int kHeldVectors = 8;
+constexpr int kHeldColumns = kHeldVectors * kVector * kThreads;
+
+__device__ float norm_factor(float squares, int columns, float epsilon) {
+  return 1.0f / sqrtf(sum_over_threads<kThreads>(squares) / static_cast<float>(columns) + epsilon);
+}
+
+__global__ void __launch_bounds__(kThreads)
+    norm_vectors_kernel(const NormArguments arguments, const TensorView out) {
+  const int row = static_cast<int>(blockIdx.x);
+  const int vectors = static_cast<int>(out.columns) / kVector;
+  auto* x = reinterpret_cast<float4*>(arguments.x + row * arguments.x_stride);
+  const auto* delta =
+      reinterpret_cast<const float4*>(arguments.delta + row * arguments.delta_stride);
+  const auto* weight = reinterpret_cast<const float4*>(arguments.weight);
+  float4 values[kHeldVectors];
+  float squares = 0.0f;
+#pragma unroll
+  for (int i = 0; i < kHeldVectors; ++i) {
+    const int at = static_cast<int>(threadIdx.x) + i * kThreads;
+    if (at < vectors) values[i] = x[at];
+  }
+  if (arguments.delta != nullptr) {
+#pragma unroll
+    for (int i = 0; i < kHeldVectors; ++i) {
+      const int at = static_cast<int>(threadIdx.x) + i * kThreads;
+      if (at >= vectors) continue;
+      const float4 added = delta[at];
+      values[i] = make_float4(values[i].x + added.x, values[i].y + added.y, values[i].z + added.z,
+                              values[i].w + added.w);
+      x[at] = values[i];
+    }
+  }
+#pragma unroll
+  for (int i = 0; i < kHeldVectors; ++i) {
+    if (static_cast<int>(threadIdx.x) + i * kThreads >= vectors) continue;
+    const float4& v = values[i];
+    squares = fmaf(v.x, v.x, fmaf(v.y, v.y, fmaf(v.z, v.z, fmaf(v.w, v.w, squares))));
+  }
+  const float factor = norm_factor(squares, static_cast<int>(out.columns), arguments.epsilon);
+  void* target = row_of(out, row);
+#pragma unroll
+  for (int i = 0; i < kHeldVectors; ++i) {
+    const int at = static_cast<int>(threadIdx.x) + i * kThreads;
+    if (at >= vectors) continue;
+    const float4 w = weight[at];
+    const float4 v = make_float4(values[i].x * factor * w.x, values[i].y * factor * w.y,
+                                 values[i].z * factor * w.z, values[i].w * factor * w.w);
+    if (out.dtype == DType::kF32) {
+      static_cast<float4*>(target)[at] = v;
+    } else {
+      static_cast<uint2*>(target)[at] = make_uint2(pack_bf16(v.x, v.y), pack_bf16(v.z, v.w));
+    }
+  }
+}
+
 __global__ void __launch_bounds__(kThreads)
     norm_kernel(const NormArguments arguments, const TensorView out) {
   const int row = static_cast<int>(blockIdx.x);
@@ -60,8 +118,7 @@ __global__ void __launch_bounds__(kThreads)
     }
     squares = fmaf(value, value, squares);
   }
-  squares = sum_over_threads<kThreads>(squares);
-  const float factor = 1.0f / sqrtf(squares / static_cast<float>(columns) + arguments.epsilon);
+  const float factor = norm_factor(squares, columns, arguments.epsilon);
   void* target = row_of(out, row);
   for (int i = static_cast<int>(threadIdx.x); i < columns; i += kThreads) {
     store(target, out.dtype, i, x[i] * factor * arguments.weight[i]);
@@ -156,7 +213,11 @@ void embed(const EmbeddingTable& table, const std::int32_t* tokens, const Tensor
 }
 
 void norm_rows(const NormArguments& arguments, const TensorView& out, cudaStream_t stream) {
-  launch(norm_kernel, dim3(row_count(out)), kThreads, stream, arguments, out);
+  const bool vectors = out.columns <= kHeldColumns && out.columns % kVector == 0 &&
+                       arguments.x_stride % kVector == 0 && arguments.delta_stride % kVector == 0 &&
+                       out.stride % kVector == 0;
+  launch(vectors ? norm_vectors_kernel : norm_kernel, dim3(row_count(out)), kThreads, stream,
+         arguments, out);
 }
 
 void rotate_heads(const AttentionShape& shape, const RopeTable& rope, const std::int32_t* positions,

@@ -30,6 +30,33 @@ T shuffle_xor(T value, int mask) {
   return value;
 }
 
+template <bool kLargest>
+std::uint32_t reduce_lanes(std::uint32_t value) {
+  emulation::warp_exchange(
+      &value, sizeof value,
+      [](auto& lanes, int) {
+        std::uint32_t result;
+        std::memcpy(&result, lanes[0], sizeof result);
+        for (auto& lane : lanes) {
+          std::uint32_t other;
+          std::memcpy(&other, lane, sizeof other);
+          result = kLargest ? std::max(result, other) : std::min(result, other);
+        }
+        for (auto& lane : lanes) std::memcpy(lane, &result, sizeof result);
+      },
+      0);
+  return value;
+}
+inline std::uint32_t warp_maximum(std::uint32_t value) {
+  return reduce_lanes<true>(value);
+}
+inline std::uint32_t warp_minimum(std::uint32_t value) {
+  return reduce_lanes<false>(value);
+}
+inline std::uint32_t float_bits(float value) {
+  return std::bit_cast<std::uint32_t>(value);
+}
+
 inline float bf16_value(std::uint16_t bits) {
   return bf16_to_float(bits);
 }

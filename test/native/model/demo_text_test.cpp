@@ -1,5 +1,5 @@
-// The bundled model's greedy text: the same from plain C++ as from the CPU's best kernels, or, where
-// the environment says ETAP_TEST_BACKEND=cuda, from the cuda backend.
+// The bundled model's greedy text: the same from plain C++ as from the CPU's best kernels, or,
+// where the environment says ETAP_TEST_BACKEND=cuda, from the cuda backend.
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>

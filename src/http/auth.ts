@@ -6,7 +6,12 @@ import type { Caller, KeyRing, KeyScope } from '../keys/index.ts';
 const HEALTH_ROUTES = ['/health', '/health/live', '/health/ready', '/live', '/ready'];
 
 /** Routes that ask for another scope than `infer`. */
-const ROUTE_SCOPES: Readonly<Record<string, KeyScope>> = { '/metrics': 'metrics' };
+const ROUTE_SCOPES: Readonly<Record<string, KeyScope>> = {
+  '/metrics': 'metrics',
+  // What one tenant does here, all others feel.
+  '/flush_cache': 'admin',
+  '/reset_prefix_cache': 'admin',
+};
 
 type OpenRoutes = {
   readonly openMetrics: boolean;

@@ -140,6 +140,18 @@ export const ROUTES: readonly RouteRow[] = [
     body: AbortBody,
   },
   {
+    method: 'POST',
+    path: '/flush_cache',
+    summary: 'Forget cached prompts, of all tenants. Needs a key with the scope `admin`.',
+    tag: 'Operations',
+  },
+  {
+    method: 'POST',
+    path: '/reset_prefix_cache',
+    summary: 'The same, under its vLLM name.',
+    tag: 'Operations',
+  },
+  {
     method: 'GET',
     path: '/health',
     summary: 'Ready to serve: 200 or 503. No key needed.',

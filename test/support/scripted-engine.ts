@@ -53,6 +53,7 @@ export class ScriptedEngine implements EngineClient {
   cachedTokenCount = 0;
   readonly sequences: ScriptedSequence[] = [];
   readonly abortedIds: number[] = [];
+  flushCount = 0;
   readonly watchers = new Set<(picture: LivePicture) => void>();
   #stepping = false;
 
@@ -156,7 +157,9 @@ export class ScriptedEngine implements EngineClient {
     }
   }
 
-  flushPrefixCache(): void {}
+  flushPrefixCache(): void {
+    this.flushCount++;
+  }
 
   watch(listener: (picture: LivePicture) => void): () => void {
     this.watchers.add(listener);

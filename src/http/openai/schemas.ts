@@ -29,7 +29,6 @@ export const CompletionBody = Type.Object({
   ...stopFields,
   logprobs: integer('Log-probabilities of each token and of this many best ones.', { minimum: 0 }),
   echo: boolean('Put the prompt in front of the completion.'),
-  best_of: integer('Accepted where it equals `n`: there is no ranking.', { minimum: 1 }),
   ...grammarFields,
   ...requestFields,
   suffix: refused('There is no filling in of the middle; an empty string is accepted.'),

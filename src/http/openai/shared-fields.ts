@@ -72,6 +72,7 @@ export const stopFields = {
 /** How many answers, in which order of service, and in what form. */
 export const requestFields = {
   n: integer('Completions of each prompt.', { minimum: 1 }),
+  best_of: integer('Accepted where it equals `n`: there is no ranking.', { minimum: 1 }),
   stream: boolean('Answer as server-sent events.'),
   stream_options: Type.Optional(
     Type.Unsafe<{
@@ -144,7 +145,7 @@ export const grammarFields = {
 /** Fields whose values would change the answer in ways this build cannot: see unsupported.ts. */
 export const unsupportedFields = {
   structural_tag: refused('Grammars within free text are not there; use `response_format`.'),
-  bad_words: refused('Banned words are not there; `logit_bias` bans single tokens.'),
+  bad_words: refused('Words of several tokens cannot be banned; `logit_bias` bans single tokens.'),
   use_beam_search: refused('There is no beam search; false is accepted.'),
   length_penalty: refused('There is no beam search; 1 is accepted.'),
   logits_processors: refused('Code from requests is never run.'),

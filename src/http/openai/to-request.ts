@@ -100,16 +100,7 @@ export function checkModel(model: string | null | undefined, modelName: string):
   );
 }
 
-function checkCompletionFields({
-  n,
-  best_of: bestOf,
-  max_tokens: maxTokens,
-  echo,
-}: CompletionBody) {
-  const completions = n ?? 1;
-  if ((bestOf ?? completions) !== completions) {
-    throw invalidField('best_of', `found ${bestOf}, allowed is the value of n, ${completions}`);
-  }
+function checkCompletionFields({ max_tokens: maxTokens, echo }: CompletionBody) {
   if (maxTokens === 0 && echo !== true) {
     throw invalidField('max_tokens', 'found 0, allowed is 0 only with echo; ask for at least 1');
   }

@@ -54,6 +54,7 @@ export function toSettings(body: SharedBody, asked: Asked, context: RequestConte
   const { facts, limits, text, caller } = context;
   checkStreamFields(body);
   const completionsPerPrompt = body.n ?? 1;
+  checkBestOf(body.best_of ?? completionsPerPrompt, completionsPerPrompt);
   checkCounts(completionsPerPrompt, asked, limits);
   const { topLogprobs, promptLogprobs } = asked;
   const named = checkTokenIds('stop_token_ids', body.stop_token_ids ?? [], facts);
@@ -119,6 +120,10 @@ function checkStreamFields(body: SharedBody): void {
   if (body.stream_options != null) {
     throw invalidField('stream_options', 'allowed only where stream is true');
   }
+}
+
+function checkBestOf(found: number, n: number): void {
+  if (found !== n) throw invalidField('best_of', `found ${found}, allowed is the value of n, ${n}`);
 }
 
 function checkCounts(n: number, asked: Asked, limits: LimitsConfig): void {

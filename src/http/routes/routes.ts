@@ -4,6 +4,7 @@ import type { ServerContext } from '../server-context.ts';
 import { addAbortRoute } from './abort.ts';
 import { addChatCompletionsRoute } from './chat-completions.ts';
 import { addCompletionsRoute } from './completions.ts';
+import { addFlushRoutes } from './flush.ts';
 import { addHealthRoutes } from './health.ts';
 import { addLiveRoute } from './live.ts';
 import { addMetricsRoutes } from './metrics.ts';
@@ -19,6 +20,7 @@ export function addRoutes(app: FastifyInstance, server: ServerContext): void {
   addModelRoutes(app, server);
   addTextRoutes(app, server);
   addAbortRoute(app, server);
+  addFlushRoutes(app, server);
   addHealthRoutes(app, server);
   addMetricsRoutes(app, server);
   addLiveRoute(app, server);

@@ -319,6 +319,7 @@ const CASES: readonly (readonly [string, Case, Expected])[] = [
     { param: 'tool_choice.function.name' },
   ],
   ['a choice of no known kind', chat({ tool_choice: 'any' }), { param: 'tool_choice' }],
+  ['a best_of that is not n', chat({ n: 2, best_of: 3 }), { param: 'best_of' }],
   ['an effort of no known kind', chat({ reasoning_effort: 'huge' }), { param: 'reasoning_effort' }],
   ['effort as a number', chat({ reasoning: { effort: 3 } }), { param: 'reasoning.effort' }],
   ['thinking as a word', chat({ thinking: 'on' }), { param: 'thinking' }],

@@ -40,6 +40,17 @@ describe('scopes', () => {
     });
     expect(metrics.authFailures).toBe(1);
   });
+
+  it('keep what touches everybody from a key that only asks', async () => {
+    const { app, engine } = serverWith({ scopes: ['infer'] });
+    const headers = { authorization: 'Bearer key' };
+    for (const url of ['/flush_cache', '/reset_prefix_cache']) {
+      const refused = await app.inject({ method: 'POST', url, headers });
+      expect(refused.statusCode).toBe(403);
+      expect(refused.json().error.message).toContain('`admin`');
+    }
+    expect(engine.flushCount).toBe(0);
+  });
 });
 
 describe('limits of a key', () => {

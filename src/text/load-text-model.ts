@@ -3,7 +3,7 @@ import { EtapError } from '../errors.ts';
 import { ChatTemplate } from './chat-template.ts';
 import { StreamingDetokenizer } from './detokenizer.ts';
 import { type ModelFiles, readModelFiles } from './model-files.ts';
-import { startsInsideThinking, THINK_MARKERS } from './output-markers.ts';
+import { startsInsideThinking, THINK_MARKERS, TOOL_MARKERS } from './output-markers.ts';
 import { SpecialTokenGuard } from './special-token-guard.ts';
 import type {
   ChatMessage,
@@ -28,6 +28,7 @@ class CheckpointTextModel implements TextModel {
   readonly tokenizer: BpeTokenizer;
   readonly eosTokenIds: readonly number[];
   readonly defaults: GenerationDefaults;
+  readonly markerIds: TextModel['markerIds'];
   readonly #vocabulary: Vocabulary;
   readonly #guard: SpecialTokenGuard;
   readonly #template: ChatTemplate | null;
@@ -35,6 +36,12 @@ class CheckpointTextModel implements TextModel {
   constructor(files: ModelFiles) {
     this.#vocabulary = new Vocabulary(files.tokenizer);
     const idOf = new Map(this.#vocabulary.addedTokens.map(({ content, id }) => [content, id]));
+    this.markerIds = Object.fromEntries(
+      TOOL_MARKERS.flatMap((marker) => {
+        const id = idOf.get(marker);
+        return id === undefined ? [] : [[marker, id]];
+      }),
+    );
     const bosTokenId = idOf.get(files.bosToken ?? '') ?? null;
     const eosTokenId = idOf.get(files.eosToken ?? '');
     const rules = { bosTokenId, addBos: files.addBosToken };

@@ -79,6 +79,8 @@ export interface TextModel {
   readonly hasChatTemplate: boolean;
   /** How the model writes tool calls: V3 and R1 with a kind and a fence, V3.1 with neither. */
   readonly callForm: 'v3' | 'v3.1';
+  /** Ids of those markers of tool calls that are one token each. */
+  readonly markerIds: Readonly<Record<string, number>>;
   /**
    * Renders a conversation with the model's own template. User-written text never becomes special
    * tokens. Throws EtapError ETAP_ERR_INVALID_REQUEST when there is no template or it refuses.

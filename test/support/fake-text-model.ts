@@ -18,8 +18,10 @@ export class FakeTextModel implements TextModel {
   readonly eosTokenIds = [EOS_ID];
   readonly hasChatTemplate = true;
   readonly callForm = 'v3.1';
+  readonly markerIds = {};
   /** What the last chat was rendered with. */
   rendered: RenderOptions | null = null;
+  renderedMessages: readonly ChatMessage[] = [];
   defaults: GenerationDefaults = {};
   /** Calls of the tokenizer and the template, for tests of what must not reach them. */
   encodeCount = 0;
@@ -69,6 +71,7 @@ export class FakeTextModel implements TextModel {
     options: RenderOptions,
   ): Promise<RenderedPrompt> {
     this.rendered = options;
+    this.renderedMessages = messages;
     const turns = messages.map(({ role, content }) => `[${role}]${content ?? ''}`).join('');
     const text = `<bos>${turns}${options.addGenerationPrompt ? '[assistant]' : ''}`;
     const plain = text.slice('<bos>'.length);

@@ -26,6 +26,6 @@ export { toMessages } from './to-messages.ts';
 export { chatToRequest, checkModel, completionToRequest, withFirst } from './to-request.ts';
 export { checkTokenIds } from './to-sampling.ts';
 export type { RequestContext } from './to-settings.ts';
-export { toolCallsLanguage } from './tool-grammar.ts';
+export { toToolGrammar } from './tool-grammar.ts';
 export { refusedFields, refuseUnsupported } from './unsupported.ts';
 export type { WireFormat } from './wire-format.ts';

@@ -151,7 +151,8 @@ function stringOf(value: unknown, path: string): string {
 const good = new Set<string>();
 const GOOD_MAX = 4096;
 
-function checkGrammar(spec: GrammarSpec, field: string): void {
+/** Throws EtapError ETAP_ERR_GRAMMAR, ETAP_ERR_GRAMMAR_UNSUPPORTED with `field` as its parameter. */
+export function checkGrammar(spec: GrammarSpec, field: string): void {
   const digest = createHash('sha256').update(JSON.stringify(spec)).digest('base64');
   if (good.has(digest)) return;
   try {

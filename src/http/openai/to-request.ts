@@ -18,7 +18,8 @@ import { toMessages } from './to-messages.ts';
 import { encodePrompts, promptSources } from './to-prompts.ts';
 import type { ModelFacts } from './to-sampling.ts';
 import { type Asked, type RequestContext, toRequest, toSettings } from './to-settings.ts';
-import { callsAllowed } from './to-tools.ts';
+import { callsAllowed, toTools } from './to-tools.ts';
+import { toToolGrammar } from './tool-grammar.ts';
 import { refusedFields, refuseUnsupported } from './unsupported.ts';
 
 /** Default of `max_tokens` on /v1/completions, as OpenAI has it. */
@@ -80,10 +81,9 @@ export async function chatToRequest(
   const room = roomAfter(tokens, asked.maxTokens ?? 1, context.facts);
   const prompt = { tokens, echoText: null, hiddenTokenCount: 0 };
   const prompts = [{ ...prompt, maxTokens: asked.maxTokens ?? room }];
-  const grammar = endsInThinking
-    ? await afterThinking(settings.grammar, context.text)
-    : settings.grammar;
-  return toRequest({ ...settings, grammar }, prompts, asked, {
+  const grammar = await chatGrammar(body, settings.grammar, context.text);
+  const enforced = endsInThinking ? await afterThinking(grammar, context.text) : grammar;
+  return toRequest({ ...settings, grammar: enforced }, prompts, asked, {
     startsThinking: endsInThinking,
     reasoning: toShownReasoning(body),
     toolCalls: callsAllowed(options.tools, body),
@@ -127,12 +127,30 @@ async function renderPrompt(
   return { ...rendered, tokens: tokens.slice(-keep) };
 }
 
+/** That of the form of the answer, or that of its tool calls. */
+async function chatGrammar(
+  body: ChatBody,
+  ofText: GrammarSpec | null,
+  text: TextModel,
+): Promise<GrammarSpec | null> {
+  const tools = toTools(body);
+  const single = body.parallel_tool_calls === false;
+  const ofTools = await toToolGrammar({ tools, choice: body.tool_choice ?? null, single }, text);
+  if (ofText === null || tools === null) return ofText ?? ofTools;
+  throw new EtapError(
+    'ETAP_ERR_NOT_SUPPORTED',
+    'tools: not supported together with a form of the answer; send tools or response_format, or ' +
+      'set tool_choice to none',
+    'tools',
+  );
+}
+
 /** What is thought is free; the grammar begins with the answer. */
 async function afterThinking(
   grammar: GrammarSpec | null,
   { tokenizer }: TextModel,
 ): Promise<GrammarSpec | null> {
-  if (grammar === null) return null;
+  if (grammar === null || grammar.startAfter !== null) return grammar;
   const tokens = await tokenizer.encode(THINK_END, { addBos: false, parseSpecial: true });
   return { ...grammar, startAfter: { tokens: [...tokens], mayEnd: false } };
 }

@@ -1,5 +1,4 @@
 /** The tools of a chat and how they may be used, checked. */
-import { EtapError } from '../../errors.ts';
 import type { MessageRules } from '../message-parts.ts';
 import { describe, invalidField } from './invalid.ts';
 import type { Tool, ToolChoice } from './tool-schemas.ts';
@@ -15,7 +14,7 @@ const NAME_PATTERN = /^[^\s<>`｜"\\]{1,128}$/u;
 
 /**
  * Tools as the template gets them, as they were sent; null where the model is told of none.
- * Throws EtapError ETAP_ERR_INVALID_REQUEST, ETAP_ERR_NOT_SUPPORTED.
+ * Throws EtapError ETAP_ERR_INVALID_REQUEST.
  */
 export function toTools({ tools, tool_choice: choice }: ToolFields): readonly Tool[] | null {
   const names = checkedNames(tools ?? []);
@@ -57,9 +56,4 @@ function checkChoice(choice: ToolChoice, names: ReadonlySet<string>): void {
   if (typeof choice !== 'string' && !names.has(choice.function.name)) {
     throw invalidField('tool_choice.function.name', 'no tool has this name');
   }
-  throw new EtapError(
-    'ETAP_ERR_NOT_SUPPORTED',
-    'tool_choice: calls cannot be forced by this build; send "auto" or "none"',
-    'tool_choice',
-  );
 }

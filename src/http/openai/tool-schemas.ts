@@ -11,7 +11,9 @@ const Tool = Type.Object({
     name: Type.String({ description: 'What the model calls it by.' }),
     description: string('When and how to use it.'),
     parameters: dictionary('JSON Schema of its arguments.'),
-    strict: boolean('Accepted; arguments are not held to the schema yet.'),
+    strict: boolean(
+      'Hold the arguments to the schema; false holds them only in calls that are forced.',
+    ),
   }),
 });
 export type Tool = Static<typeof Tool>;
@@ -25,7 +27,7 @@ const toolChoice = oneOf([Type.Enum(['none', 'auto', 'required']), NamedTool, Ty
   expected: '`none`, `auto`, `required` or {"type":"function","function":{"name"}}',
   description:
     '`none`: the model is told of no tool. `auto`, the default: it decides. `required` and a ' +
-    'named tool: it must call.',
+    'named tool: it must call, with arguments of the schema.',
 });
 export type ToolChoice = NonNullable<Static<typeof toolChoice>>;
 

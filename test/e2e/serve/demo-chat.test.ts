@@ -83,4 +83,47 @@ describe('the demo model', () => {
     expect(whole).toMatch(/7 degrees and cloudy in Oslo/);
     expect(streamed).toBe(whole);
   });
+
+  it('calls what it must, with arguments of the schema', async () => {
+    const ask = (fields: object) =>
+      client.chat.completions.create({
+        model,
+        messages: [{ role: 'user', content: 'Hello!' }],
+        max_completion_tokens: 128,
+        temperature: 1,
+        seed: 5,
+        ...fields,
+      });
+    const unit = { type: 'string', enum: ['celsius', 'fahrenheit'] };
+    const parameters = {
+      type: 'object',
+      properties: { unit },
+      required: ['unit'],
+      additionalProperties: false,
+    };
+    const tools = ['get_weather', 'get_time'].map((name) => ({
+      type: 'function',
+      function: { name, parameters },
+    }));
+    const callsOf = async (fields: object) => {
+      const [choice] = (await ask({ tools, ...fields })).choices;
+      expect(choice?.finish_reason).toBe('tool_calls');
+      expect(choice?.message.content).toBeNull();
+      return choice?.message.tool_calls ?? [];
+    };
+    const named = { type: 'function', function: { name: 'get_time' } };
+    for (const fields of [
+      { tool_choice: 'required', parallel_tool_calls: false },
+      { tool_choice: named },
+      { tool_choice: named, reasoning_effort: 'high' },
+    ]) {
+      const calls = await callsOf(fields);
+      expect(calls).toHaveLength(1);
+      for (const call of calls) {
+        if (call.type !== 'function') throw new Error('no function');
+        expect(['celsius', 'fahrenheit']).toContain(JSON.parse(call.function.arguments).unit);
+        if (fields.tool_choice === named) expect(call.function.name).toBe('get_time');
+      }
+    }
+  });
 });

@@ -88,6 +88,23 @@ describe('an answer of a model that thinks', () => {
   });
 });
 
+describe('earlier thinking', () => {
+  it.each(['reasoning_content', 'reasoning'])('reaches the template from %s', async (name) => {
+    const server = testServer({ script: saying('x', EOS_ID) });
+    const history = [
+      { role: 'user', content: 'a' },
+      { role: 'assistant', content: null, [name]: 'because' },
+      { role: 'user', content: 'b' },
+    ];
+    await askChat(server, { messages: history });
+    expect(server.text.renderedMessages[1]).toEqual({
+      role: 'assistant',
+      content: '',
+      reasoning_content: 'because',
+    });
+  });
+});
+
 describe('fields about thinking', () => {
   it('leave it out of the answer, and count it all the same', async () => {
     const server = testServer({ script: THOUGHT });

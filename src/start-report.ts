@@ -73,6 +73,11 @@ export class ProgressLine {
   }
 
   show({ stage, doneBytes, totalBytes }: LoadProgress): void {
+    if (totalBytes < 0) {
+      // A remark, such as why the GPU is not used: it stays.
+      this.#output.write(`${this.#output.isTTY === true ? '\r\x1b[K' : ''}note      ${stage}\n`);
+      return;
+    }
     const percent = totalBytes > 0 ? Math.floor((PERCENT * doneBytes) / totalBytes) : 0;
     const isNewStage = stage !== this.#stage;
     if (!isNewStage && percent === this.#shownPercent) return;

@@ -85,7 +85,7 @@ Device choose_device(const ExecutorOptions& options, int thread_count,
     return probe("cuda", options, thread_count);
   } catch (const Error& error) {
     if (!error.code().starts_with("ETAP_ERR_CUDA_")) throw;
-    progress(("on the CPU: " + std::string(error.what())).c_str(), 0, 0);
+    progress(("on the CPU: " + std::string(error.what())).c_str(), 0, -1);
     return probe("cpu", options, thread_count);
   }
 }

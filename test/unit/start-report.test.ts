@@ -25,6 +25,17 @@ describe('progress of the load', () => {
     ]);
   });
 
+  it('keeps remarks, such as why the GPU is not used', () => {
+    const remark = { stage: 'on the CPU: no GPU', doneBytes: 0, totalBytes: -1 };
+    const terminal = recorded(true);
+    terminal.show('weights', 1);
+    terminal.line.show(remark);
+    expect(terminal.texts[1]).toBe('\r\x1b[Knote      on the CPU: no GPU\n');
+    const file = recorded(false);
+    file.line.show(remark);
+    expect(file.texts).toEqual(['note      on the CPU: no GPU\n']);
+  });
+
   it('is a few lines elsewhere', () => {
     const { texts, show } = recorded(false);
     for (let done = 0; done <= 100; done++) show('weights', done);

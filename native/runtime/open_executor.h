@@ -48,8 +48,9 @@ struct OpenedExecutor {
   ExecutorInfo info;
 };
 
-// `total_bytes` below zero: the stage is a remark for the operator, such as why the GPU is not used.
-// Called from any of the loading threads, one call at a time. What it throws ends the loading.
+// `total_bytes` below zero: the stage is a remark for the operator, such as why the GPU is not
+// used. Called from any of the loading threads, one call at a time. What it throws ends the
+// loading.
 using OpenProgress =
     std::function<void(const char* stage, std::int64_t done_bytes, std::int64_t total_bytes)>;
 

@@ -11,7 +11,7 @@ import { GpuWatch } from './gpu-watch.ts';
 import { buildServer, readTlsFiles } from './http/index.ts';
 import { readApiKeys } from './keys/index.ts';
 import { LoopLag } from './loop-lag.ts';
-import { Metrics } from './metrics/index.ts';
+import { Metrics, NO_METRICS, type ServerMetrics } from './metrics/index.ts';
 import { PACKAGE_ROOT } from './package-root.ts';
 import { exitCodeOf, type StopSignal, StopSignals } from './signals.ts';
 import { engineLines, ProgressLine, readyLines, serverUrl, settingLines } from './start-report.ts';
@@ -47,7 +47,7 @@ type ServerParts = {
   readonly version: string;
   readonly engine: SupervisedEngine;
   readonly app: FastifyInstance;
-  readonly metrics: Metrics;
+  readonly metrics: ServerMetrics;
   readonly tracing: Tracing | null;
   readonly log: Logger;
   readonly text: TextModel;
@@ -77,7 +77,7 @@ class Server {
     const modelName = config.model.servedName ?? basename(resolve(modelDir));
     const text = loadTextModel(modelDir);
     const log = pino({ level: config.log.level });
-    const metrics = new Metrics(config.metrics, modelName);
+    const metrics = config.metrics.enabled ? new Metrics(config.metrics, modelName) : NO_METRICS;
     const tracing = await openTracing(config.tracing, version);
     const engine = startEngine(config, (err) => log.error({ err }, 'a sequence listener threw'));
     const deps = { config, engine, text, metrics, modelName, version, apiKeys, tls };

@@ -329,6 +329,7 @@ const engine = Type.Object({
 });
 
 const metrics = Type.Object({
+  enabled: boolean('Measure; without it GET /metrics is empty.', { default: true }),
   auth: choice('Whether GET /metrics needs a key where the API does.', {
     words: ['key', 'none'],
     default: 'key',

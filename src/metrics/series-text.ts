@@ -62,21 +62,25 @@ export class SeriesText {
   /** Text that ends with a newline, own name first. */
   async render(): Promise<string> {
     const { values } = await readValues(this.#metric);
-    let text = '';
-    this.#namings.forEach((naming, index) => {
-      const { name } = naming;
-      text += `# HELP ${name} ${this.#help}\n# TYPE ${name} ${this.#type}\n`;
-      for (const value of values) text += this.#line(naming, value, index);
-    });
-    return text;
+    return this.#namings.map((naming, index) => this.#renderAs(naming, index, values)).join('');
   }
 
-  #line(naming: Naming, { value, labels, metricName, sharedLabels }: SeriesValue, index: number) {
-    const suffix = metricName === undefined ? '' : metricName.slice(this.#ownName.length);
-    const { le } = labels;
-    const border = sharedLabels !== undefined && le !== undefined ? `le="${le}",` : '';
-    const text = this.#labelText(naming, sharedLabels ?? labels, index);
-    return `${naming.name}${suffix}{${border}${text}} ${value}\n`;
+  #renderAs(naming: Naming, index: number, values: readonly SeriesValue[]): string {
+    const { name } = naming;
+    const ownLength = this.#ownName.length;
+    let text = `# HELP ${name} ${this.#help}\n# TYPE ${name} ${this.#type}\n`;
+    let labelsBefore: Labels | null = null;
+    let labelText = '';
+    for (const { value, labels, metricName, sharedLabels } of values) {
+      const own = sharedLabels ?? labels;
+      // The buckets of one label set follow each other.
+      if (own !== labelsBefore) labelText = this.#labelText(naming, own, index);
+      labelsBefore = own;
+      const suffix = metricName === undefined ? '' : metricName.slice(ownLength);
+      const border = sharedLabels !== undefined && 'le' in labels ? `le="${labels.le}",` : '';
+      text += `${name}${suffix}{${border}${labelText}} ${value}\n`;
+    }
+    return text;
   }
 
   #labelText({ extraLabels, renamedLabels }: Naming, labels: Labels, index: number): string {

@@ -184,10 +184,14 @@ const connections = [
     queries: [query('{{status}}', rate('etap_http_requests_total', { by: ['status'] }))],
   }),
   graph({
-    title: 'Open event streams',
-    description: 'Server-sent event streams that are open now.',
+    title: 'Open streams and sockets',
+    description: 'Server-sent event streams, WebSocket connections and the lanes used on those.',
     unit: 'short',
-    queries: [query('SSE', sum('etap_sse_streams'))],
+    queries: [
+      query('event streams', sum('etap_sse_streams')),
+      query('WebSockets', sum('etap_ws_connections')),
+      query('lanes', sum('etap_ws_lanes')),
+    ],
   }),
   graph({
     title: 'Readers lost',

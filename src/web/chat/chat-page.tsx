@@ -76,7 +76,11 @@ function Turns({ chat, model, onChoose }: TurnsProps) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached with the keyboard
     <div class="turns" ref={box} onScroll={onScroll} tabIndex={0}>
-      {turns.length === 0 && <Welcome model={model} onChoose={onChoose} />}
+      {turns.length === 0 ? (
+        <Welcome model={model} onChoose={onChoose} />
+      ) : (
+        <h1 class="hidden-text">Chat</h1>
+      )}
       {turns.map((turn, index) =>
         turn.kind === 'answer' ? (
           <AnswerView

@@ -24,7 +24,8 @@ type SliderProps = {
 export function Slider({ label, value, max, onInput }: SliderProps) {
   const name = (
     <>
-      {label} <output>{value.toFixed(2)}</output>
+      {/* No output element: the label would be its label, not that of the slider. */}
+      {label} <b>{value.toFixed(2)}</b>
     </>
   );
   return (

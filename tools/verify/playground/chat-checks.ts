@@ -21,7 +21,7 @@ const streams: Check = {
     const { page } = await open();
     await untilConnected(page);
     assert.match(await ask(page, 'What is 17 + 25?'), /42/);
-    await keepsTalking(page);
+    await keepsTalking(page, 300);
     await page.evaluate(COUNT_LENGTHS);
     await send(page, LONG_QUESTION);
     await untilAnswered(page);
@@ -36,7 +36,7 @@ const stops: Check = {
   async run({ open, url }) {
     const { page } = await open();
     await untilConnected(page);
-    await keepsTalking(page);
+    await keepsTalking(page, 6000);
     await send(page, LONG_QUESTION);
     await lastAnswer(page).locator('.text').waitFor();
     await page.getByRole('button', { name: 'Stop', exact: true }).click();
@@ -169,7 +169,8 @@ const tabs: Check = {
     await openSettings(page, 'Schema');
     await page.getByRole('button', { name: 'Insert an example' }).click();
     const json = await ask(page, 'Give me a JSON object with name Ada and age 36.');
-    assert.match(json, /Ada|unsupported_parameter/);
+    // The schema holds whatever the toy model makes of the name.
+    assert.match(json, /\{\s*"name":\s*"[^"]*",\s*"age":\s*\d+\s*\}/);
     return [call, answer, json].map((text) => text.replaceAll(/\s+/g, ' ').slice(0, 60)).join('; ');
   },
 };
@@ -196,12 +197,13 @@ const code: Check = {
 
 export const CHAT_CHECKS = [streams, stops, reloads, changes, errors, probabilities, tabs, code];
 
-/** So hot that the model hardly finds an end. */
-async function keepsTalking(page: Page): Promise<void> {
-  await openSettings(page, 'Sampling');
-  await page.getByLabel('Temperature').fill('2');
-  await page.getByLabel('Top p').fill('1');
-  await page.getByLabel('Most tokens').fill('2000');
+/** The toy model has little to say: its answers go on to their most tokens. */
+async function keepsTalking(page: Page, tokens: number): Promise<void> {
+  await page.route('**/v1/chat/completions', async (route) => {
+    const body = route.request().postDataJSON() as Record<string, unknown>;
+    const postData = JSON.stringify({ ...body, ignore_eos: true, max_tokens: tokens });
+    await route.continue({ postData });
+  });
 }
 
 /** Every length that the last answer has while it grows. */

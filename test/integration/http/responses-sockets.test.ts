@@ -1,5 +1,6 @@
 /** The WebSocket of /v1/responses: lanes, memory, limits, refusals and goodbyes. */
 import { afterEach, describe, expect, it } from 'vitest';
+import { plainKey } from '../../../src/keys/index.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { EOS_ID } from '../../support/fake-text-model.ts';
 import {
@@ -10,7 +11,6 @@ import {
 } from '../../support/http-server.ts';
 import { listen, RawClient } from '../../support/raw-client.ts';
 import { type Frame, SocketClient } from '../../support/socket-client.ts';
-import { plainKey } from '../../../src/keys/index.ts';
 
 const PATH = '/v1/responses';
 
@@ -181,10 +181,9 @@ describe('a lane', () => {
     for (const stream_id of ['a', 'b']) client.send(create({ stream_id }));
     await expect.poll(() => engine.openCount).toBe(2);
     engine.lose();
-    await expect.poll(() => ends(client).map(({ type }) => type)).toEqual([
-      'response.failed',
-      'response.failed',
-    ]);
+    await expect
+      .poll(() => ends(client).map(({ type }) => type))
+      .toEqual(['response.failed', 'response.failed']);
     expect(await respond(client, create({}))).toMatchObject({ type: 'error', status: 503 });
   });
 });
@@ -276,9 +275,9 @@ describe('a connection', () => {
     expect((await idle.closed).code).toBe(1012);
     await expect(open(port)).rejects.toThrow('503');
     busy.send(create({ stream_id: 'late' }));
-    await expect.poll(() => busy.framesOf('late')).toMatchObject([
-      { type: 'error', status: 503, error: { code: 'server_shutting_down' } },
-    ]);
+    await expect
+      .poll(() => busy.framesOf('late'))
+      .toMatchObject([{ type: 'error', status: 503, error: { code: 'server_shutting_down' } }]);
     engine.emit(engine.last, 65);
     engine.finish(engine.last, {});
     expect((await busy.closed).code).toBe(1012);

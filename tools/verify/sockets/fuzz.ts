@@ -63,7 +63,8 @@ export async function fuzzSockets(options: FuzzOptions): Promise<FuzzCounts> {
     const random = randomFrom(options.seed + index);
     while (performance.now() < deadlineMs) {
       counts.connections++;
-      counts.frames += await fuzzOne(options.port, random);
+      const frameCount = await fuzzOne(options.port, random);
+      counts.frames += frameCount;
     }
   };
   await Promise.all(Array.from({ length: options.sockets }, (_, index) => worker(index)));

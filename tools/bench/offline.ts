@@ -30,7 +30,7 @@ export type OfflineOptions = {
   readonly isa: string;
   readonly threads: number | 'auto';
   readonly repetitions: number;
-  /** Tokens in the cache that the sequences of decode cases share; the deepest case at least. */
+  /** Most tokens computed in advance for the sequences of decode cases. */
   readonly filledTokens: number;
 };
 
@@ -48,7 +48,7 @@ function filledTokens(
   const decodes = cases.filter((one) => one.kind === 'decode');
   const deepest = Math.max(0, ...decodes.map(({ depth }) => depth));
   const together = Math.max(0, ...decodes.map(({ depth, batch }) => depth * batch));
-  return Math.max(deepest, Math.min(most, together));
+  return Math.min(most, Math.max(deepest, together));
 }
 
 function executorOptions(
@@ -118,18 +118,23 @@ export class OfflineBench {
 
   async #prefill(length: number): Promise<number[]> {
     const speeds: number[] = [];
-    for (let repetition = 0; repetition <= this.#options.repetitions; repetition++) {
+    // The first prompt touches memory for the first time: a short one does it as well as a long one.
+    const warmup = randomTokens(Math.min(length, STEP_TOKENS), this.#executor.info.vocabSize, 0);
+    await this.#timePrompt(warmup);
+    for (let repetition = 1; repetition <= this.#options.repetitions; repetition++) {
       const tokens = randomTokens(length, this.#executor.info.vocabSize, repetition);
-      const sequence = this.#sequences.startPrompt(tokens, length + 1);
-      const startMs = performance.now();
-      await this.#sequences.prefill(sequence, length, STEP_TOKENS);
-      // The first touches memory for the first time, so it counts only where it is the only one.
-      const counts = repetition > 0 || this.#options.repetitions === 1;
-      if (counts) speeds.push((1000 * length) / (performance.now() - startMs));
-      this.#sequences.endAll();
-      if (this.#options.repetitions === 1) break;
+      speeds.push((1000 * length) / (await this.#timePrompt(tokens)));
     }
     return speeds;
+  }
+
+  async #timePrompt(tokens: Int32Array): Promise<number> {
+    const sequence = this.#sequences.startPrompt(tokens, tokens.length + 1);
+    const startMs = performance.now();
+    await this.#sequences.prefill(sequence, tokens.length, STEP_TOKENS);
+    const passedMs = performance.now() - startMs;
+    this.#sequences.endAll();
+    return passedMs;
   }
 
   async #decode(one: { readonly depth: number; readonly batch: number }): Promise<number[]> {

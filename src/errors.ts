@@ -63,6 +63,7 @@ export const ERROR_TABLE = {
   ETAP_ERR_TOKENIZER: row(0, 'server_error', null),
   ETAP_ERR_ADDON: row(0, 'server_error', null),
   ETAP_ERR_OUT_OF_MEMORY: row(0, 'server_error', null),
+  ETAP_ERR_THREADS: row(0, 'server_error', null),
   ETAP_ERR_CUDA_NOT_BUILT: row(0, 'server_error', null),
   ETAP_ERR_CUDA_LIBRARY: row(0, 'server_error', null),
   ETAP_ERR_CUDA_UNAVAILABLE: row(0, 'server_error', null),

@@ -3,10 +3,12 @@
 #include <atomic>
 #include <exception>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "base/check.h"
+#include "base/start_thread.h"
 
 namespace etap {
 
@@ -81,6 +83,13 @@ struct ThreadPool::State {
     }
   }
 
+  void stop() {
+    stopping.store(true, std::memory_order_release);
+    generation.fetch_add(1, std::memory_order_release);
+    generation.notify_all();
+    for (std::thread& worker : workers) worker.join();
+  }
+
   void wait_until_empty() {
     for (int i = 0; i < spin_count && inside.load() != 0; ++i) cpu_relax();
     for (int now = inside.load(); now != 0; now = inside.load()) inside.wait(now);
@@ -89,16 +98,20 @@ struct ThreadPool::State {
 
 ThreadPool::ThreadPool(int thread_count) : state_(std::make_unique<State>(thread_count)) {
   ETAP_CHECK(thread_count >= 1, "a thread pool needs at least one thread");
-  for (int thread = 1; thread < thread_count; ++thread) {
-    state_->workers.emplace_back([state = state_.get(), thread] { state->work(thread); });
+  State& state = *state_;
+  try {
+    for (int thread = 1; thread < thread_count; ++thread) {
+      state.workers.push_back(start_thread("a pool of " + std::to_string(thread_count),
+                                           [&state, thread] { state.work(thread); }));
+    }
+  } catch (...) {
+    state.stop();
+    throw;
   }
 }
 
 ThreadPool::~ThreadPool() {
-  state_->stopping.store(true, std::memory_order_release);
-  state_->generation.fetch_add(1, std::memory_order_release);
-  state_->generation.notify_all();
-  for (std::thread& worker : state_->workers) worker.join();
+  state_->stop();
 }
 
 int ThreadPool::thread_count() const {

@@ -10,7 +10,7 @@ namespace etap {
 
 class ThreadPool {
  public:
-  // `thread_count` threads in all, the caller's included.
+  // `thread_count` threads in all, the caller's included. Throws ETAP_ERR_THREADS.
   explicit ThreadPool(int thread_count);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;

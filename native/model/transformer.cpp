@@ -34,28 +34,6 @@ struct Layer {
   }
 };
 
-RankShape rank_shape(const ModelConfig& config, const Communicator& communicator) {
-  const int ranks = communicator.size();
-  const int rank = communicator.rank();
-  const Range heads = partition_heads(config.head_count, ranks, rank);
-  RankShape shape{};
-  shape.attention = {
-      heads.size(),      config.qk_nope_head_dim, config.qk_rope_head_dim,
-      config.v_head_dim, config.kv_lora_rank,     static_cast<float>(config.softmax_scale())};
-  shape.first_head = heads.begin;
-  shape.intermediate = 1;
-  for (std::int64_t layer = 0; layer < config.layer_count; ++layer) {
-    const std::int64_t columns = config.is_moe_layer(layer)
-                                     ? config.shared_expert_count * config.moe_intermediate_size
-                                     : config.intermediate_size;
-    if (columns == 0) continue;
-    shape.intermediate =
-        std::max(shape.intermediate, partition_columns(columns, ranks, rank).size());
-  }
-  shape.vocabulary = (config.vocab_size + ranks - 1) / ranks;
-  return shape;
-}
-
 void check_supported(const ModelConfig& config) {
   if (config.attention_bias) {
     throw Error("ETAP_ERR_MODEL_CONFIG",
@@ -106,7 +84,7 @@ Transformer::State::State(const ModelConfig& model_config, const Checkpoint& che
       backend(rank_backend),
       communicator(rank_communicator),
       options(rank_options),
-      shape(rank_shape(config, communicator)),
+      shape(rank_shape(config, communicator.size(), communicator.rank())),
       vocabulary(partition_vocabulary(config.vocab_size, communicator.size(), communicator.rank())),
       cache(backend.allocate_cache(config.layer_count, options.block_count, config.latent_width())),
       workspace(backend, config, shape, options.step_token_capacity, options.logit_row_capacity),

@@ -30,4 +30,16 @@ Workspace::Workspace(Backend& backend, const ModelConfig& config, const RankShap
   logits = backend.allocate(DType::kF32, logit_rows, shape.vocabulary);
 }
 
+std::int64_t Workspace::bytes(const ModelConfig& config, const RankShape& shape, std::int64_t rows,
+                              std::int64_t logit_rows) {
+  constexpr std::int64_t kValueBytes = 4;
+  const AttentionShape& heads = shape.attention;
+  const std::int64_t columns =
+      5 * config.hidden_size + config.routed_expert_count + 2 * config.q_lora_rank +
+      heads.cache_width() +
+      heads.heads * (heads.query_width() + heads.cache_width() + heads.latent + heads.value) +
+      shape.intermediate;
+  return kValueBytes * (rows * columns + logit_rows * shape.vocabulary);
+}
+
 }  // namespace etap

@@ -5,20 +5,17 @@
 
 #include "backend/backend.h"
 #include "model/config.h"
+#include "model/rank_shape.h"
 
 namespace etap {
-
-// The widths of one rank.
-struct RankShape {
-  AttentionShape attention;
-  std::int64_t first_head;
-  std::int64_t intermediate;  // the widest gated output of any layer
-  std::int64_t vocabulary;    // the widest share of any rank
-};
 
 struct Workspace {
   Workspace(Backend& backend, const ModelConfig& config, const RankShape& shape, std::int64_t rows,
             std::int64_t logit_rows);
+
+  // Bytes that all buffers of a rank take at most, whatever the activation type.
+  static std::int64_t bytes(const ModelConfig& config, const RankShape& shape, std::int64_t rows,
+                            std::int64_t logit_rows);
 
   using BufferHandle = std::unique_ptr<Buffer>;
   BufferHandle residual;      // [rows, hidden] fp32

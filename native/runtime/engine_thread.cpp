@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/start_thread.h"
 
 namespace etap {
 
@@ -13,7 +14,7 @@ constexpr std::size_t kJobsMax = 4;
 
 }  // namespace
 
-EngineThread::EngineThread() : thread_([this] { work(); }) {}
+EngineThread::EngineThread() : thread_(start_thread("the engine", [this] { work(); })) {}
 
 EngineThread::~EngineThread() {
   {

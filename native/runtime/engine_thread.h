@@ -11,6 +11,7 @@ namespace etap {
 
 class EngineThread {
  public:
+  // Throws ETAP_ERR_THREADS.
   EngineThread();
   // Waits for the jobs that were posted.
   ~EngineThread();

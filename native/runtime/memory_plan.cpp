@@ -33,12 +33,14 @@ Error out_of_memory(const std::string& what) {
 }
 
 std::int64_t kv_memory(const MemoryNeeds& needs) {
-  const std::int64_t spare = needs.available_bytes - needs.weight_bytes;
+  const std::int64_t fixed = needs.weight_bytes + needs.activation_bytes;
+  const std::int64_t spare = needs.available_bytes - fixed;
   if (spare <= 0) {
-    throw out_of_memory("the weights take " + size_text(needs.weight_bytes) + ", but " +
-                        size_text(needs.available_bytes) +
-                        " of memory are available; free memory, use a smaller model or raise "
-                        "engine.tensorParallelSize");
+    throw out_of_memory("the weights take " + size_text(needs.weight_bytes) +
+                        " and the activations of a step " + size_text(needs.activation_bytes) +
+                        ", but " + size_text(needs.available_bytes) +
+                        " of memory are available; free memory, use a smaller model, raise "
+                        "engine.tensorParallelSize or lower engine.stepTokenCapacity");
   }
   if (needs.kv_memory_bytes == 0) {
     return static_cast<std::int64_t>(static_cast<double>(spare) * needs.spare_share);

@@ -8,6 +8,7 @@ namespace etap {
 struct MemoryNeeds {
   std::int64_t available_bytes;     // of one rank's device
   std::int64_t weight_bytes;        // of one rank
+  std::int64_t activation_bytes;    // of one rank: buffers of one step
   std::int64_t kv_bytes_per_token;  // of one rank
   double spare_share;               // of what the weights leave, for the KV cache
   std::int64_t kv_memory_bytes;     // asked for; 0: choose

@@ -11,8 +11,10 @@
 #include "base/error.h"
 #include "model/config.h"
 #include "model/transformer.h"
+#include "model/workspace.h"
 #include "runtime/host_resources.h"
 #include "runtime/memory_plan.h"
+#include "runtime/weight_memory.h"
 #include "weights/checkpoint.h"
 
 namespace etap {
@@ -138,21 +140,55 @@ class TransformerRank final : public RankModel {
   Transformer transformer_;
 };
 
+// Capacities as asked for, else as the device has them. Throws ETAP_ERR_CONFIG where a step could
+// not hold a token of every sequence and a block of a prompt.
+ExecutorLimits executor_limits(const ExecutorOptions& options, const DeviceDefaults& defaults,
+                               const ModelConfig& config) {
+  ExecutorLimits limits{};
+  limits.slots.slot_count = options.slot_count > 0 ? options.slot_count : defaults.slot_count;
+  limits.slots.vocab_size = config.vocab_size;
+  limits.step_token_capacity =
+      options.step_token_capacity > 0 ? options.step_token_capacity : defaults.step_token_capacity;
+  const std::int64_t needed = limits.slots.slot_count + kBlockSize;
+  if (limits.step_token_capacity < needed) {
+    throw Error("ETAP_ERR_CONFIG",
+                "engine.stepTokenCapacity is " + std::to_string(limits.step_token_capacity) +
+                    ", but a step holds a token of each of engine.maxSequences (" +
+                    std::to_string(limits.slots.slot_count) + ") and a block of " +
+                    std::to_string(kBlockSize) + " prompt tokens: raise it to " +
+                    std::to_string(needed) + " or more, or lower engine.maxSequences");
+  }
+  limits.logit_row_capacity =
+      std::clamp<std::int64_t>(kLogitBytesMax / (config.vocab_size * 4), 1,
+                               std::min(kLogitRowsMax, limits.step_token_capacity));
+  limits.rank_count = options.rank_count;
+  return limits;
+}
+
 MemoryNeeds memory_needs(const ExecutorOptions& options, const Device& device,
-                         const DeviceDefaults& defaults, const ModelConfig& config,
-                         const Checkpoint& checkpoint) {
+                         const DeviceDefaults& defaults, const ExecutorLimits& limits,
+                         const ModelConfig& config, const Checkpoint& checkpoint) {
+  const bool wide = device.backend == "reference";
+  const RankShape shape = rank_shape(config, options.rank_count, 0);
   // Ranks on the host share its memory; on devices each has its own.
   const bool shared = device.free_memory_bytes == 0;
   const std::int64_t ranks_in_memory = shared ? options.rank_count : 1;
   MemoryNeeds needs{};
   needs.available_bytes = shared ? available_memory_bytes() : device.free_memory_bytes;
-  needs.weight_bytes = checkpoint.total_bytes() / (shared ? 1 : options.rank_count);
-  needs.kv_bytes_per_token = Transformer::kv_bytes_per_token(config) * ranks_in_memory;
+  needs.weight_bytes =
+      ranks_in_memory * resident_weight_bytes(config, checkpoint, options.rank_count,
+                                              wide ? WeightForm::kWide : WeightForm::kStored);
+  needs.activation_bytes =
+      ranks_in_memory *
+      Workspace::bytes(config, shape, limits.step_token_capacity, limits.logit_row_capacity);
+  // The reference backend keeps fp32 where others keep bf16.
+  needs.kv_bytes_per_token =
+      Transformer::kv_bytes_per_token(config) * ranks_in_memory * (wide ? 2 : 1);
   needs.spare_share = defaults.spare_share;
   needs.kv_memory_bytes = options.kv_memory_bytes * ranks_in_memory;
   needs.max_model_len = options.max_model_len;
   needs.max_positions = config.max_position_embeddings;
-  needs.slot_count = options.slot_count > 0 ? options.slot_count : defaults.slot_count;
+  needs.slot_count = limits.slots.slot_count;
   return needs;
 }
 
@@ -179,17 +215,11 @@ OpenedExecutor open_executor(const ExecutorOptions& options, const OpenProgress&
   const int thread_count = options.thread_count > 0 ? options.thread_count : usable_cores();
   const Device device = choose_device(options, thread_count, progress);
   const DeviceDefaults& defaults = device.free_memory_bytes == 0 ? kHostDefaults : kDeviceDefaults;
-  const MemoryNeeds needs = memory_needs(options, device, defaults, config, checkpoint);
-  const MemoryPlan plan = plan_memory(needs);
-
-  ExecutorLimits limits{};
-  limits.slots = {needs.slot_count, config.vocab_size, plan.max_model_len, plan.block_count};
-  limits.step_token_capacity =
-      options.step_token_capacity > 0 ? options.step_token_capacity : defaults.step_token_capacity;
-  limits.logit_row_capacity =
-      std::clamp<std::int64_t>(kLogitBytesMax / (config.vocab_size * 4), 1,
-                               std::min(kLogitRowsMax, limits.step_token_capacity));
-  limits.rank_count = options.rank_count;
+  ExecutorLimits limits = executor_limits(options, defaults, config);
+  const MemoryPlan plan =
+      plan_memory(memory_needs(options, device, defaults, limits, config, checkpoint));
+  limits.slots.max_model_len = plan.max_model_len;
+  limits.slots.block_count = plan.block_count;
   limits.sampling_thread_count = std::min(thread_count, kSamplingThreadsMax);
   const TransformerOptions transformer_options{plan.block_count, limits.step_token_capacity,
                                                limits.slots.slot_count, limits.logit_row_capacity,

@@ -1,14 +1,29 @@
 #include "runtime/rank_team.h"
 
+#include <string>
 #include <utility>
+
+#include "base/start_thread.h"
 
 namespace etap {
 
 RankTeam::RankTeam(int size) : size_(size), group_(size) {
-  for (int rank = 1; rank < size; ++rank) threads_.emplace_back([this, rank] { work(rank); });
+  try {
+    for (int rank = 1; rank < size; ++rank) {
+      threads_.push_back(
+          start_thread("one of " + std::to_string(size) + " ranks", [this, rank] { work(rank); }));
+    }
+  } catch (...) {
+    stop();
+    throw;
+  }
 }
 
 RankTeam::~RankTeam() {
+  stop();
+}
+
+void RankTeam::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;

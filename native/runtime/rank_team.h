@@ -15,6 +15,7 @@ namespace etap {
 
 class RankTeam {
  public:
+  // Throws ETAP_ERR_THREADS.
   explicit RankTeam(int size);
   ~RankTeam();
   RankTeam(const RankTeam&) = delete;
@@ -28,6 +29,7 @@ class RankTeam {
   void run(const std::function<void(int rank)>& body);
 
  private:
+  void stop();
   void work(int rank);
   void run_rank(int rank);
 

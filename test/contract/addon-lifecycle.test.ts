@@ -26,7 +26,7 @@ const options = (folder: string): AddonOptions => ({
   kvMemoryBytes: 0,
   maxModelLen: 0,
   slotCount: 2,
-  stepTokenCapacity: 64,
+  stepTokenCapacity: 128,
   strict: true,
 });
 
@@ -41,7 +41,7 @@ const open = (folder: string, onProgress?: (...call: unknown[]) => void) =>
       kvMemoryBytes: 'auto',
       maxModelLen: 'auto',
       maxSequences: 2,
-      stepTokenCapacity: 64,
+      stepTokenCapacity: 128,
       strict: 'auto',
     },
     onProgress,

@@ -21,7 +21,7 @@ const open = (modelDir: string) =>
     kvMemoryBytes: 'auto',
     maxModelLen: 128,
     maxSequences: 1,
-    stepTokenCapacity: 64,
+    stepTokenCapacity: 128,
     strict: true,
   });
 

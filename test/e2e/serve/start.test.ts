@@ -114,11 +114,18 @@ describe('a start that cannot be exits with 2 and one line', () => {
       ],
       /ETAP_ERR_CONFIG: .*stepTokenCapacity/,
     ],
+    [
+      'the same on the native engine, before a weight is read',
+      ['serve', 'models/demo', '--max-sequences', '64', '--engine.stepTokenCapacity', '64'],
+      /ETAP_ERR_CONFIG: engine\.stepTokenCapacity is 64, .* raise it to 128/,
+    ],
+    ['more ranks than heads', ['serve', 'models/demo', '--tp', '3'], /ETAP_ERR_CONFIG: .*heads/],
   ])('%s', async (_name, args, message) => {
     const { code, stderr } = await run(args);
     expect(code).toBe(2);
     const errors = stderr.split('\n').filter((line) => line.startsWith('etap: '));
     expect(errors).toEqual([expect.stringMatching(message)]);
+    expect(stderr).not.toContain('loading weights');
   });
 
   it('an unknown variable', async () => {

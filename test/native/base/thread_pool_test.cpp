@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "support/failing_threads.h"
 #include "test.h"
 
 namespace etap {
@@ -40,6 +41,14 @@ TEST("an exception of the body reaches the caller and the pool goes on") {
   std::atomic<int> count{0};
   pool.parallel_for(100, [&](std::int64_t, int) { count++; });
   CHECK_EQ(count.load(), 100);
+}
+
+TEST("a pool that gets too few threads is refused and leaves none behind") {
+  for (const int allowed : {0, 1, 2}) {
+    const FailingThreads failing(allowed);
+    CHECK_ERROR(ThreadPool(4), "ETAP_ERR_THREADS", "a pool of 4", "engine.threads");
+  }
+  ThreadPool(4).parallel_for(1, [](std::int64_t, int) {});
 }
 
 }  // namespace etap

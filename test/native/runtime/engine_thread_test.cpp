@@ -4,6 +4,7 @@
 #include <thread>
 #include <vector>
 
+#include "support/failing_threads.h"
 #include "test.h"
 
 namespace etap {
@@ -25,6 +26,11 @@ TEST("jobs run in order on a thread of their own, and all before the end") {
   }
   CHECK(thread != std::this_thread::get_id());
   CHECK(order == (std::vector<int>{1, 2, 3}));
+}
+
+TEST("an engine without a thread is refused") {
+  const FailingThreads failing(0);
+  CHECK_ERROR(EngineThread(), "ETAP_ERR_THREADS", "the engine");
 }
 
 }  // namespace etap

@@ -134,7 +134,9 @@ TEST("options out of range are refused by their configuration name") {
   const auto open_with = [](void (*change)(ExecutorOptions&)) {
     ExecutorOptions options = small_options("v3-noaux-mtp-bf16", 1);
     change(options);
-    open_executor(options, [](const char*, std::int64_t, std::int64_t) {});
+    open_executor(options, [](const char*, std::int64_t done, std::int64_t) {
+      CHECK_EQ(done, 0);  // no weight was read
+    });
   };
   const char* code = "ETAP_ERR_CONFIG";
   CHECK_ERROR(open_with([](ExecutorOptions& o) { o.rank_count = 0; }), code,
@@ -143,6 +145,11 @@ TEST("options out of range are refused by their configuration name") {
               "engine.maxSequences is -1");
   CHECK_ERROR(open_with([](ExecutorOptions& o) { o.max_model_len = 1 << 20; }), code,
               "model.maxModelLen is 1048576", "positions");
+  CHECK_ERROR(open_with([](ExecutorOptions& o) { o.step_token_capacity = 65; }), code,
+              "engine.stepTokenCapacity is 65", "engine.maxSequences (2)", "raise it to 66");
+  CHECK_ERROR(open_with([](ExecutorOptions& o) { o.slot_count = 4000; }), code,
+              "engine.maxSequences (4000)");
+  CHECK_ERROR(open_with([](ExecutorOptions& o) { o.rank_count = 64; }), code, "heads");
   CHECK_ERROR(open_with([](ExecutorOptions& o) { o.backend = "tpu"; }), code, "\"tpu\"");
   CHECK_ERROR(open_with([](ExecutorOptions& o) { o.kv_memory_bytes = 1000; }),
               "ETAP_ERR_OUT_OF_MEMORY", "engine.kvMemoryBytes");

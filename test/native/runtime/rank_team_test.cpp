@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include "support/failing_threads.h"
 #include "test.h"
 
 namespace etap {
@@ -28,6 +29,11 @@ TEST("a rank that fails wakes the others and its own error is reported") {
     }),
                 "ETAP_ERR_TENSOR", "rank gives up");
   }
+}
+
+TEST("a team that gets too few threads is refused") {
+  const FailingThreads failing(1);
+  CHECK_ERROR(RankTeam(3), "ETAP_ERR_THREADS", "one of 3 ranks");
 }
 
 }  // namespace etap

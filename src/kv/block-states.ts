@@ -29,17 +29,14 @@ export function blockPicture(kv: KvCache, cellsMax: number): BlockPicture {
   const cells = new Uint8Array(Math.ceil(usableCount / blocksPerCell));
   const counts = new Int32Array(BLOCK_STATES.length);
   const ofCell = new Int32Array(BLOCK_STATES.length);
-  for (let cell = 0; cell < cells.length; cell++) {
-    const first = NULL_BLOCK + 1 + cell * blocksPerCell;
-    const end = Math.min(first + blocksPerCell, usableCount + 1);
+  for (let index = 0; index < usableCount; index++) {
+    const state = stateOf(kv, NULL_BLOCK + 1 + index);
+    counts[state] = (counts[state] as number) + 1;
+    ofCell[state] = (ofCell[state] as number) + 1;
+    const isLastOfCell = (index + 1) % blocksPerCell === 0 || index + 1 === usableCount;
+    if (!isLastOfCell) continue;
+    cells[Math.floor(index / blocksPerCell)] = mostCommon(ofCell);
     ofCell.fill(0);
-    for (let block = first; block < end; block++) {
-      const state = stateOf(kv, block);
-      ofCell[state] = (ofCell[state] as number) + 1;
-    }
-    cells[cell] = mostCommon(ofCell);
-    for (const [state, count] of ofCell.entries())
-      counts[state] = (counts[state] as number) + count;
   }
   return { cells, blocksPerCell, counts };
 }

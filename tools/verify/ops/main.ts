@@ -4,11 +4,18 @@
  */
 import type { Check, CheckResult } from './check.ts';
 import { overheadCheck } from './checks/overhead.ts';
+import { playgroundCheck } from './checks/playground.ts';
 import { queriesCheck } from './checks/queries.ts';
 import { rulesCheck } from './checks/rules.ts';
 import { scrapeCheck } from './checks/scrape.ts';
 
-const CHECKS: readonly Check[] = [rulesCheck, queriesCheck, scrapeCheck, overheadCheck];
+const CHECKS: readonly Check[] = [
+  rulesCheck,
+  queriesCheck,
+  scrapeCheck,
+  overheadCheck,
+  playgroundCheck,
+];
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !CHECKS.some((check) => check.name === name));

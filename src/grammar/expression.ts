@@ -44,8 +44,21 @@ export const sequence = (...items: readonly Expression[]): Expression =>
 export const choice = (items: readonly Expression[]): Expression =>
   items.length === 1 ? (items[0] as Expression) : { kind: 'choice', items };
 
-export const repeat = (item: Expression, min: number, max: number | null): Expression =>
-  min === 1 && max === 1 ? item : { kind: 'repeat', item, min, max };
+/** Repetitions of nothing are nothing: spelled out, nested ones would never come to an end. */
+export function repeat(item: Expression, min: number, max: number | null): Expression {
+  if (max === 0 || matchesOnlyEmpty(item)) return EMPTY;
+  return min === 1 && max === 1 ? item : { kind: 'repeat', item, min, max };
+}
+
+function matchesOnlyEmpty(expression: Expression): boolean {
+  if (expression.kind === 'text') return expression.text === '';
+  if (expression.kind === 'sequence') return expression.items.every(matchesOnlyEmpty);
+  return (
+    expression.kind === 'choice' &&
+    expression.items.length > 0 &&
+    expression.items.every(matchesOnlyEmpty)
+  );
+}
 
 export const optional = (item: Expression): Expression => repeat(item, 0, 1);
 

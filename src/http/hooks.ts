@@ -8,6 +8,7 @@ import { DoorKeeper } from './auth.ts';
 import type { GenerationLog } from './generation-log.ts';
 import { HEADERS_MAX } from './limits.ts';
 import { OPENAPI_ROUTES } from './openapi/index.ts';
+import { closeWithConnection } from './pipelined.ts';
 import type { ServerContext } from './server-context.ts';
 import { watchExchange } from './watch-exchange.ts';
 import {
@@ -47,6 +48,7 @@ export function addHooks(app: FastifyInstance, server: ServerContext): void {
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(headers).header('x-request-id', request.id);
     watchExchange(request, reply, server);
+    closeWithConnection(request.raw, reply.raw);
     if (isWebSocketUpgrade(request.raw)) endWithAnswer(request.raw, reply.raw);
     checkHeaderCount(request);
     request.caller = authenticate(request, door, server);

@@ -8,6 +8,9 @@ type WireItem = Readonly<Record<string, unknown>>;
 /** Finds an item that was said before, by its id. */
 export type FindItem = (id: string) => Item | null;
 
+/** Each is looked up among what is stored, which costs a read. */
+const ITEM_REFERENCES_MAX = 64;
+
 const ROLES: readonly unknown[] = ['user', 'assistant', 'system', 'developer'];
 
 /** Throws EtapError ETAP_ERR_INVALID_REQUEST, ETAP_ERR_NOT_SUPPORTED. */
@@ -20,7 +23,16 @@ export function toInputItems(
     const content: InputText[] = [{ type: 'input_text', text: input }];
     return [{ id: newItemId('msg'), type: 'message', role: 'user', status: 'completed', content }];
   }
-  return input.map((item, index) => toItem(item as WireItem, `input[${index}]`, findItem));
+  const items = input as readonly WireItem[];
+  const referenceCount = items.filter(({ type }) => type === 'item_reference').length;
+  if (referenceCount > ITEM_REFERENCES_MAX) {
+    throw invalidField(
+      'input',
+      `found ${referenceCount} items of type item_reference, allowed are at most ` +
+        `${ITEM_REFERENCES_MAX}; go on from a response by previous_response_id`,
+    );
+  }
+  return items.map((item, index) => toItem(item, `input[${index}]`, findItem));
 }
 
 export const newItemId = (prefix: string): string => `${prefix}_${randomBytes(16).toString('hex')}`;

@@ -318,3 +318,16 @@ describe('more connections than server.maxConnections', () => {
     expect(engine.sequences).toHaveLength(1);
   });
 });
+
+describe('requests that wait behind another on one connection', () => {
+  it.each([true, false])('are freed when the connection closes (stream: %s)', async (stream) => {
+    const { port, app, engine } = await start();
+    const leaver = client(port);
+    leaver.post(CHAT, { messages, stream: true });
+    for (let count = 0; count < 20; count++) leaver.post(CHAT, { messages, stream });
+    await expect.poll(() => engine.openCount).toBe(21);
+    leaver.socket.destroy();
+    await expect.poll(() => engine.openCount).toBe(0);
+    await expect.poll(() => app.drain.openRequestCount).toBe(0);
+  });
+});

@@ -87,6 +87,23 @@ describe('regexes', () => {
   });
 });
 
+describe('repetitions of nothing', () => {
+  const pattern = '((((){10000}){10000}){10000}){10000}a';
+
+  it.each([
+    { kind: 'regex', source: pattern, path: 'regex' },
+    { kind: 'ebnf', source: 'root ::= "a" (((""{9999}){9999}){9999}){9999}', path: 'grammar' },
+  ] as const)('end at once in a $kind', (language) => {
+    expect(matches(compile(language), 'a')).toBe(true);
+  });
+
+  it('end at once in a pattern of a schema', () => {
+    const schema = { type: 'string', pattern: `^${pattern}$` };
+    const grammar = compile({ kind: 'jsonSchema', schema, path: 'schema' });
+    expect(matches(grammar, '"a"')).toBe(true);
+  });
+});
+
 describe('choices', () => {
   it('let through each of them and nothing else', () => {
     const grammar = compile(choices('yes', 'yesterday', '\u{1f600}'));

@@ -3,6 +3,7 @@
  * checks. Prints the figures last and exits 1 when a promise is broken.
  */
 import type { Check, CheckResult } from './check.ts';
+import { deploymentCheck } from './checks/deployment.ts';
 import { overheadCheck } from './checks/overhead.ts';
 import { playgroundCheck } from './checks/playground.ts';
 import { queriesCheck } from './checks/queries.ts';
@@ -10,6 +11,7 @@ import { rulesCheck } from './checks/rules.ts';
 import { scrapeCheck } from './checks/scrape.ts';
 
 const CHECKS: readonly Check[] = [
+  deploymentCheck,
   rulesCheck,
   queriesCheck,
   scrapeCheck,

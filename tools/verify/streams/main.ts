@@ -108,7 +108,10 @@ class Clients {
     let seen = 0;
     try {
       for await (const _chunk of await this.#open(index, aborter.signal)) {
-        if (++seen === chunks) aborter.abort();
+        if (++seen < chunks || chunks === 0) continue;
+        aborter.abort();
+        // Who has left reads no further: what is asked of an aborted body may never be answered.
+        break;
       }
     } catch (error) {
       if (!aborter.signal.aborted) throw error;
